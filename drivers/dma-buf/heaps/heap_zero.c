@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Zeroing pages in batches, see heap_zero.h for the contract
+ */
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/vmalloc.h>
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
+#include "heap_zero.h"
+
+/* Between voluntary preemption points while clearing: 256 KiB. */
+#define RESCHED_PAGES	64
+
+/**
+ * heap_zero_direct - clear one page without a batch
+ * @page:	head page
+ * @order:	its order
+ *
+ * Context: may sleep. Cannot fail.
+ */
+void heap_zero_direct(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << order; i++) {
+		clear_highpage(page + i);
+		if (i % RESCHED_PAGES == RESCHED_PAGES - 1)
+			cond_resched();
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_zero_direct);
+
+/* Return: false if the pages could not be mapped. */
+VISIBLE_IF_KUNIT bool heap_zero_map(struct page **map, unsigned int nr)
+{
+	unsigned int i;
+	void *vaddr;
+
+	KUNIT_STATIC_STUB_REDIRECT(heap_zero_map, map, nr);
+
+	vaddr = vm_map_ram(map, nr, NUMA_NO_NODE);
+	if (!vaddr)
+		return false;
+
+	for (i = 0; i < nr; i++) {
+		clear_page(vaddr + i * PAGE_SIZE);
+		if (i % RESCHED_PAGES == RESCHED_PAGES - 1)
+			cond_resched();
+	}
+
+	/* What was written through this alias must be seen through others. */
+	flush_kernel_vmap_range(vaddr, nr * PAGE_SIZE);
+	vm_unmap_ram(vaddr, nr);
+
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_zero_map);
+
+/**
+ * heap_zero_pages - clear a number of pages
+ * @pages:	head pages, of any mix of orders
+ * @nr:		entries in @pages
+ * @method:	how
+ * @map:	scratch space for %HEAP_ZERO_VMAP
+ * @map_size:	entries in @map: how many pages of PAGE_SIZE are mapped at once
+ *
+ * A page larger than @map_size is cleared in several mappings, pages smaller
+ * than that share one.
+ *
+ * Context: may sleep, allocates (for page tables and an address range).
+ * Return: how many of @pages are clean, counted from the first. Less than @nr
+ * when a mapping failed; the contents of the others are undefined.
+ */
+unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
+			     enum heap_zero_method method,
+			     struct page **map, unsigned int map_size)
+{
+	unsigned int mapped = 0, clean = 0;
+	unsigned int i, j;
+
+	if (method == HEAP_ZERO_DIRECT) {
+		for (i = 0; i < nr; i++)
+			heap_zero_direct(pages[i], compound_order(pages[i]));
+		return nr;
+	}
+
+	for (i = 0; i < nr; i++) {
+		for (j = 0; j < compound_nr(pages[i]); j++) {
+			map[mapped++] = pages[i] + j;
+			if (mapped < map_size)
+				continue;
+			if (!heap_zero_map(map, mapped))
+				return clean;
+			mapped = 0;
+			/* A page that ends later is not clean yet. */
+			clean = j + 1 == compound_nr(pages[i]) ? i + 1 : i;
+		}
+	}
+
+	if (mapped && !heap_zero_map(map, mapped))
+		return clean;
+
+	return nr;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_zero_pages);
