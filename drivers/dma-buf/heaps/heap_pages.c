@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The pages of one buffer, see heap_pages.h for the contract
+ *
+ * Entries come in segments, the first in the structure itself, each further one
+ * an allocation of its own. The last entry of a segment is reserved for the
+ * chain to the next.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <kunit/visibility.h>
+
+#include "heap_pages.h"
+
+/**
+ * heap_pages_init - start an empty scatterlist
+ * @pages:	zeroed memory
+ * @nr_slots:	entries allocated for @first, see heap_pages_slots()
+ */
+void heap_pages_init(struct heap_pages *pages, unsigned int nr_slots)
+{
+	pages->nr_first = nr_slots - 1;
+	pages->next = pages->first;
+	pages->left = pages->nr_first;
+	pages->table.sgl = pages->first;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_init);
+
+static int heap_pages_chain(struct heap_pages *pages)
+{
+	struct scatterlist *segment;
+
+	if (IS_ENABLED(CONFIG_ARCH_NO_SG_CHAIN))
+		return -ENOMEM;
+
+	segment = kcalloc(SG_MAX_SINGLE_ALLOC, sizeof(*segment), GFP_KERNEL);
+	if (!segment)
+		return -ENOMEM;
+
+	/* @next is the entry reserved for this. */
+	sg_chain(pages->next, 1, segment);
+	pages->next = segment;
+	pages->left = SG_MAX_SINGLE_ALLOC - 1;
+
+	return 0;
+}
+
+/**
+ * heap_pages_add - add a page
+ * @pages:	the scatterlist
+ * @page:	head page
+ * @order:	its order
+ *
+ * Context: may sleep to allocate.
+ * Return: 0, or -ENOMEM, and then @page was not added.
+ */
+int heap_pages_add(struct heap_pages *pages, struct page *page,
+		   unsigned int order)
+{
+	if (unlikely(!pages->left)) {
+		int ret = heap_pages_chain(pages);
+
+		if (ret)
+			return ret;
+	}
+
+	sg_set_page(pages->next, page, PAGE_SIZE << order, 0);
+	pages->next++;
+	pages->left--;
+	pages->nr_pages += 1UL << order;
+	pages->table.orig_nents++;
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_add);
+
+/**
+ * heap_pages_end - no more pages will be added
+ * @pages:	the scatterlist
+ */
+void heap_pages_end(struct heap_pages *pages)
+{
+	pages->table.nents = pages->table.orig_nents;
+	if (pages->table.nents)
+		sg_mark_end(pages->next - 1);
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_end);
+
+/**
+ * heap_pages_rewind - start over at the first page, to take them out again
+ * @pages:	the scatterlist, after heap_pages_end()
+ */
+void heap_pages_rewind(struct heap_pages *pages)
+{
+	pages->next = pages->first;
+	pages->left = pages->table.orig_nents;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_rewind);
+
+/**
+ * heap_pages_pop - take the next page out
+ * @pages:	the scatterlist, after heap_pages_rewind()
+ * @order:	where to store the page's order
+ *
+ * Return: the head page, or %NULL after the last one. An entry whose page was
+ * taken away by sg_assign_page() is passed over.
+ */
+struct page *heap_pages_pop(struct heap_pages *pages, unsigned int *order)
+{
+	while (pages->left) {
+		struct scatterlist *sg = pages->next;
+
+		pages->left--;
+		pages->next = sg_next(sg);
+		if (!sg_page(sg))
+			continue;
+
+		*order = get_order(sg->length);
+		return sg_page(sg);
+	}
+
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_pop);
+
+/**
+ * heap_pages_fini - free what heap_pages_add() has allocated
+ * @pages:	the scatterlist; its pages are no concern of this
+ */
+void heap_pages_fini(struct heap_pages *pages)
+{
+	struct scatterlist *link = &pages->first[pages->nr_first];
+
+	while (sg_is_chain(link)) {
+		struct scatterlist *segment = sg_chain_ptr(link);
+		struct scatterlist next = segment[SG_MAX_SINGLE_ALLOC - 1];
+
+		kfree(segment);
+		*link = next;
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_fini);

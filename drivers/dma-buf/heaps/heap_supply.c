@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Where a heap's pages come from, and where they go; see heap_supply.h
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/nodemask.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <linux/vmstat.h>
+
+#include "heap_charge.h"
+#include "heap_clean.h"
+#include "heap_pool.h"
+#include "heap_supply.h"
+
+/*
+ * Sizes that IOMMUs map well. A buffer is made of the largest that fit; fewer
+ * and larger pages also mean less work per byte everywhere else.
+ */
+const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
+
+/* Pages moved in one go between a pool and a buffer; an array on the stack. */
+#define CHUNK		32
+
+/*
+ * From so many missing pages on it pays to fetch pages of order 0 through
+ * page_pool, which gets them by the dozen. For less, the others would be cleared
+ * while somebody waits.
+ */
+#define BULK_PAGES	64
+
+/*
+ * From so many missing pages on a task helps with cleaning: what it saves, one
+ * clearing of this much, is then a multiple of what mapping the batch costs.
+ */
+#define HELP_PAGES	256
+
+#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
+/* A high order is worth having only if it is to be had at once. */
+#define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
+
+/**
+ * heap_supply_pooling - whether freed pages are kept
+ * @supply:	the supply
+ *
+ * Return: false when there are no pools or their bound is 0. The heap then gets
+ * pages from and gives them to the page allocator, and nothing is deferred.
+ */
+bool heap_supply_pooling(const struct heap_supply *supply)
+{
+	return IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL) &&
+	       READ_ONCE(supply->config.pool_pages);
+}
+
+/* Constant false without pools, so that what serves them is not needed. */
+static bool heap_pages_pooled(const struct heap_pages *buf)
+{
+	return IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL) && buf->pooled;
+}
+
+static unsigned int heap_order_index(unsigned int order)
+{
+	unsigned int i = 0;
+
+	while (heap_orders[i] > order)
+		i++;
+
+	return i;
+}
+
+/**
+ * heap_supply_pool - the pool a page belongs to
+ * @supply:	the supply
+ * @page:	a head page for which heap_pool_owns()
+ * @order:	its order
+ *
+ * Return: the pool of that order on the page's node.
+ */
+struct heap_pool *heap_supply_pool(const struct heap_supply *supply,
+				   const struct page *page, unsigned int order)
+{
+	return supply->pools[page_to_nid(page)][heap_order_index(order)];
+}
+
+/**
+ * heap_supply_pooled - how much clean memory is kept
+ * @supply:	the supply
+ *
+ * Return: pages of PAGE_SIZE in all pools; a snapshot.
+ */
+unsigned long heap_supply_pooled(const struct heap_supply *supply)
+{
+	unsigned long nr_pages = 0;
+	unsigned int i;
+	int nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
+			nr_pages += heap_pool_cached(supply->pools[nid][i]) <<
+				    heap_orders[i];
+
+	return nr_pages;
+}
+
+/**
+ * heap_supply_release - give a page to the page allocator
+ * @supply:	the supply
+ * @page:	head page
+ * @order:	its order
+ *
+ * Context: any task context, also in reclaim.
+ */
+void heap_supply_release(struct heap_supply *supply, struct page *page,
+			 unsigned int order)
+{
+	if (heap_pool_owns(page))
+		heap_pool_release(heap_supply_pool(supply, page, order), page);
+	else
+		__free_pages(page, order);
+}
+
+/**
+ * heap_supply_nents - how many pages a buffer has when memory isn't fragmented
+ * @len:	of the buffer, in bytes, page aligned
+ *
+ * Return: scatterlist entries.
+ */
+unsigned int heap_supply_nents(unsigned long len)
+{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
+	unsigned long nents = 0;
+	unsigned int i;
+
+	for (i = 0; i < HEAP_NR_ORDERS; i++) {
+		nents += nr_pages >> heap_orders[i];
+		nr_pages &= (1UL << heap_orders[i]) - 1;
+	}
+
+	return min(nents, UINT_MAX);
+}
+
+/* Nothing was cached: @missing pages of PAGE_SIZE are needed, get up to @nr. */
+static unsigned int heap_supply_miss(struct heap_supply *supply,
+				     struct heap_pages *buf, unsigned int i,
+				     struct page **pages, unsigned int nr,
+				     unsigned long missing)
+{
+	struct heap_pool *pool = supply->pools[numa_mem_id()][i];
+	unsigned int order = heap_orders[i], got = 0;
+	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+
+	if (heap_pages_pooled(buf) && pool) {
+		if (missing >= HELP_PAGES &&
+		    deferred_free_pages(supply->queue) &&
+		    heap_clean_help(supply, order, missing))
+			got = heap_pool_take(pool, pages, nr);
+		if (!got && (order || missing >= BULK_PAGES)) {
+			got = heap_pool_fetch(pool, pages, nr);
+			atomic_long_add(got, &supply->misses[i]);
+		}
+		if (got)
+			return got;
+	}
+
+	if (buf->charged)
+		gfp |= __GFP_ACCOUNT;
+	pages[0] = alloc_pages(gfp, order);
+	if (!pages[0])
+		return 0;
+	atomic_long_inc(&supply->misses[i]);
+
+	return 1;
+}
+
+/* Return: how many of @pages are charged, and are in the buffer from here on. */
+static unsigned int heap_supply_charge(struct heap_supply *supply,
+				       struct heap_pages *buf, unsigned int i,
+				       struct page **pages, unsigned int nr)
+{
+	unsigned int order = heap_orders[i], done;
+	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+
+	for (done = 0; done < nr; done++)
+		if (heap_pool_owns(pages[done]) &&
+		    heap_charge(pages[done], gfp, order))
+			break;
+
+	if (done < nr)
+		heap_pool_put(heap_supply_pool(supply, pages[done], order),
+			      pages + done, nr - done);
+
+	return done;
+}
+
+static unsigned int heap_supply_get(struct heap_supply *supply,
+				    struct heap_pages *buf, unsigned int i,
+				    struct page **pages, unsigned long missing)
+{
+	unsigned int nr = min(missing >> heap_orders[i], CHUNK), got = 0;
+	struct heap_pool *pool;
+
+	if (heap_pages_pooled(buf)) {
+		pool = supply->pools[numa_mem_id()][i];
+		if (pool)
+			got = heap_pool_take(pool, pages, nr);
+	}
+	if (!got)
+		got = heap_supply_miss(supply, buf, i, pages, nr, missing);
+	if (buf->charged)
+		got = heap_supply_charge(supply, buf, i, pages, got);
+
+	return got;
+}
+
+static int heap_supply_fill(struct heap_supply *supply, struct heap_pages *buf,
+			    unsigned long missing)
+{
+	struct page *pages[CHUNK];
+	unsigned int i, j, nr;
+
+	for (i = 0; i < HEAP_NR_ORDERS; i++) {
+		while (missing >> heap_orders[i]) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+
+			nr = heap_supply_get(supply, buf, i, pages, missing);
+			if (!nr)
+				break;
+
+			for (j = 0; j < nr; j++)
+				if (heap_pages_add(buf, pages[j], heap_orders[i]))
+					goto nomem;
+			missing -= (unsigned long)nr << heap_orders[i];
+		}
+	}
+
+	return missing ? -ENOMEM : 0;
+
+nomem:
+	for (; j < nr; j++) {
+		heap_uncharge(pages[j], heap_orders[i]);
+		heap_supply_release(supply, pages[j], heap_orders[i]);
+	}
+	return -ENOMEM;
+}
+
+/* In the caller's context, to the page allocator. */
+static void heap_supply_free_now(struct heap_supply *supply,
+				 struct heap_pages *buf)
+{
+	unsigned int order;
+	struct page *page;
+
+	while ((page = heap_pages_pop(buf, &order)))
+		heap_supply_release(supply, page, order);
+
+	heap_pages_fini(buf);
+	supply->config.free_buffer(buf);
+}
+
+static void heap_supply_uncharge(struct heap_pages *buf)
+{
+	unsigned int order;
+	struct page *page;
+
+	heap_pages_rewind(buf);
+	while ((page = heap_pages_pop(buf, &order)))
+		heap_uncharge(page, order);
+}
+
+/* Queued pages are reclaimable memory of their nodes. */
+static void heap_supply_account(struct heap_pages *buf, int sign)
+{
+	struct scatterlist *sg;
+	long nr_pages;
+	int i;
+
+	if (nr_online_nodes == 1) {
+		nr_pages = buf->nr_pages;
+		mod_node_page_state(page_pgdat(sg_page(buf->first)),
+				    NR_KERNEL_MISC_RECLAIMABLE, sign * nr_pages);
+		return;
+	}
+
+	for_each_sgtable_sg(&buf->table, sg, i) {
+		nr_pages = sg->length >> PAGE_SHIFT;
+		mod_node_page_state(page_pgdat(sg_page(sg)),
+				    NR_KERNEL_MISC_RECLAIMABLE, sign * nr_pages);
+	}
+}
+
+/**
+ * heap_supply_alloc - get the pages of a buffer
+ * @supply:	the supply
+ * @buf:	after heap_pages_init(), and with &heap_pages.pooled and
+ *		&heap_pages.charged set as the heap wants it
+ * @len:	how much, in bytes, page aligned, not 0
+ *
+ * All of it is zero. Largest orders first; pages of a node near the caller.
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM or -EINTR (the task is being killed), and then @buf is
+ * freed together with what it is embedded in.
+ */
+int heap_supply_alloc(struct heap_supply *supply, struct heap_pages *buf,
+		      unsigned long len)
+{
+	int ret = -ENOMEM;
+
+	buf->supply = supply;
+	if (!heap_supply_pooling(supply) ||
+	    (buf->charged && !heap_can_charge()))
+		buf->pooled = false;
+
+	/* Do not take all memory there is before finding out that it isn't enough. */
+	if (len >> PAGE_SHIFT <= totalram_pages())
+		ret = heap_supply_fill(supply, buf, len >> PAGE_SHIFT);
+	heap_pages_end(buf);
+	if (!ret)
+		return 0;
+
+	/* Nobody has seen these pages, but they are not needed in a hurry. */
+	heap_supply_free(supply, buf);
+
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(heap_supply_alloc, "DMA_BUF_HEAP");
+
+/**
+ * heap_supply_free - the pages of a buffer are not used any more
+ * @supply:	the supply
+ * @buf:	the buffer; freed, now or later, by &heap_supply_config.free_buffer
+ *
+ * Context: may sleep.
+ */
+void heap_supply_free(struct heap_supply *supply, struct heap_pages *buf)
+{
+	/* The user pays until now, not until somebody has cleaned up. */
+	if (buf->charged)
+		heap_supply_uncharge(buf);
+	heap_pages_rewind(buf);
+
+	if (heap_pages_pooled(buf) && buf->nr_pages && heap_supply_pooling(supply)) {
+		/* From deferred_free_add() on the buffer isn't ours. */
+		heap_supply_account(buf, 1);
+		if (deferred_free_add(supply->queue, &buf->item, buf->nr_pages))
+			return;
+		heap_supply_account(buf, -1);
+		atomic_long_add(buf->nr_pages, &supply->refused);
+	}
+
+	heap_supply_free_now(supply, buf);
+}
+EXPORT_SYMBOL_NS_GPL(heap_supply_free, "DMA_BUF_HEAP");
+
+/**
+ * heap_supply_set_limits - change the bounds
+ * @supply:	the supply
+ * @pool_pages:	for clean pages kept; 0 turns pooling off
+ * @queue_pages: for pages waiting to be cleaned
+ *
+ * Context: may sleep.
+ */
+void heap_supply_set_limits(struct heap_supply *supply, unsigned long pool_pages,
+			    unsigned long queue_pages)
+{
+	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL))
+		return;
+
+	WRITE_ONCE(supply->config.pool_pages, pool_pages);
+	WRITE_ONCE(supply->config.queue_pages, queue_pages);
+	deferred_free_set_limit(supply->queue, queue_pages);
+	heap_supply_trim(supply);
+}
+EXPORT_SYMBOL_NS_GPL(heap_supply_set_limits, "DMA_BUF_HEAP");
+
+/**
+ * heap_supply_set_zeroing - change how pages are cleaned
+ * @supply:	the supply
+ * @method:	by which mapping
+ * @batch:	how many pages at a time, from %HEAP_ZERO_BATCH_MIN to
+ *		%HEAP_ZERO_BATCH_MAX
+ */
+void heap_supply_set_zeroing(struct heap_supply *supply,
+			     enum heap_zero_method method, unsigned int batch)
+{
+	WRITE_ONCE(supply->method, method);
+	WRITE_ONCE(supply->batch, clamp(batch, HEAP_ZERO_BATCH_MIN,
+					HEAP_ZERO_BATCH_MAX));
+}
+EXPORT_SYMBOL_NS_GPL(heap_supply_set_zeroing, "DMA_BUF_HEAP");
+
+static int heap_supply_create_pools(struct heap_supply *supply)
+{
+	struct heap_pool *pool;
+	unsigned int i;
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY) {
+		for (i = 0; i < HEAP_NR_ORDERS; i++) {
+			/* The bound can be raised up to all memory. */
+			pool = heap_pool_create(heap_orders[i], nid,
+						totalram_pages());
+			if (IS_ERR(pool))
+				return PTR_ERR(pool);
+			supply->pools[nid][i] = pool;
+		}
+	}
+
+	return 0;
+}
+
+static void heap_supply_destroy(struct heap_supply *supply)
+{
+	unsigned int i;
+	int nid;
+
+	if (!IS_ERR_OR_NULL(supply->queue))
+		deferred_free_destroy(supply->queue);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
+			heap_pool_destroy(supply->pools[nid][i]);
+	heap_clean_destroy(supply->helper);
+	kfree(supply);
+}
+
+/**
+ * heap_supply_create - make a supply
+ * @config:	copied
+ *
+ * There is no opposite: heaps stay until the system goes down.
+ *
+ * Context: may sleep.
+ * Return: the supply, or an ERR_PTR().
+ */
+struct heap_supply *heap_supply_create(const struct heap_supply_config *config)
+{
+	struct heap_supply *supply;
+	int ret;
+
+	supply = kzalloc(struct_size(supply, pools, nr_node_ids), GFP_KERNEL);
+	if (!supply)
+		return ERR_PTR(-ENOMEM);
+
+	supply->config = *config;
+	supply->batch = HEAP_ZERO_BATCH_DEFAULT;
+	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL))
+		return supply;
+
+	supply->helper = heap_clean_create(supply, HEAP_ZERO_BATCH_MAX,
+					   GFP_KERNEL);
+	if (!supply->helper) {
+		ret = -ENOMEM;
+		goto destroy;
+	}
+
+	ret = heap_supply_create_pools(supply);
+	if (ret)
+		goto destroy;
+
+	supply->queue = deferred_free_create(config->name, &heap_clean_ops,
+					     supply->helper, config->queue_pages);
+	if (IS_ERR(supply->queue)) {
+		ret = PTR_ERR(supply->queue);
+		goto destroy;
+	}
+
+	ret = heap_shrinker_register(supply);
+	if (ret)
+		goto destroy;
+	heap_debugfs_register(supply);
+
+	return supply;
+
+destroy:
+	heap_supply_destroy(supply);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(heap_supply_create, "DMA_BUF_HEAP");
+
+MODULE_DESCRIPTION("Pools of clean pages for DMA-BUF heaps");
+MODULE_LICENSE("Dual MIT/GPL");
