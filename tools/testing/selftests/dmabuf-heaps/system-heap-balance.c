@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Everything balances: when all buffers are closed and the pool is drained,
+ * counters and free memory are what they were, whatever happened in between.
+ */
+#include <signal.h>
+
+#include "kselftest_harness.h"
+#include "dma_heap_util.h"
+
+/*
+ * Memory moves for reasons of its own. The second look is only asked to notice
+ * a leak of pages that no counter of the heap knows; the heap's own counters
+ * must be exact.
+ */
+#define LEAK_TOLERANCE	((long long)(8 * MIB))
+
+/* Other users of nr_kernel_misc_reclaimable are few and quiet; in pages */
+#define MISC_TOLERANCE	16
+
+static size_t mixed_size(unsigned int *rnd)
+{
+	static const size_t sizes[] = {
+		4 * KIB, 8 * KIB, 60 * KIB, 64 * KIB, 200 * KIB, 960 * KIB,
+		MIB, 3 * MIB, 5 * MIB + 4 * KIB,
+	};
+
+	return sizes[next_random(rnd) % ARRAY_SIZE(sizes)];
+}
+
+/*
+ * Memory that is free or that somebody accounts for, in bytes: what is missing
+ * from it has leaked. Slabs are in because a debug kernel keeps freed objects.
+ */
+static long long known_memory(void)
+{
+	static const char * const keys[] = {
+		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
+		"AnonPages", "Cached", "Buffers",
+	};
+	long long sum = 0, value;
+	unsigned int i;
+
+	write_text("/proc/sys/vm/drop_caches", "3");
+	/* Takes back what the per-CPU page lists hold */
+	write_text("/proc/sys/vm/compact_memory", "1");
+	for (i = 0; i < ARRAY_SIZE(keys); i++) {
+		value = meminfo_read(keys[i]);
+		sum += value > 0 ? value : 0;
+	}
+	return sum;
+}
+
+/* Allocate and close @bytes of mixed sizes, up to 16 buffers at once */
+static int churn(int heap, unsigned long bytes, unsigned int rnd)
+{
+	int bufs[16], i, ret = 0;
+	unsigned long done = 0;
+
+	memset(bufs, -1, sizeof(bufs));
+	while (done < bytes) {
+		size_t len = mixed_size(&rnd);
+
+		i = next_random(&rnd) % ARRAY_SIZE(bufs);
+		if (bufs[i] >= 0)
+			close(bufs[i]);
+		bufs[i] = heap_alloc(heap, len);
+		if (bufs[i] < 0) {
+			ret = bufs[i];
+			break;
+		}
+		done += len;
+	}
+	for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
+		if (bufs[i] >= 0)
+			close(bufs[i]);
+	return ret;
+}
+
+static void log_stats(struct __test_metadata *_metadata,
+		      const struct heap_stats *st)
+{
+	int i;
+
+	TH_LOG("pool %lld, queue %lld bytes in %lld buffers", st->pool_bytes,
+	       st->queue_bytes, st->queue_buffers);
+	for (i = 0; i < NR_HEAP_ORDERS; i++)
+		TH_LOG("order %u: %lld cached, %lld in flight",
+		       st->order[i].order, st->order[i].cached,
+		       st->order[i].inflight);
+}
+
+FIXTURE(balance)
+{
+	struct heap_params params;
+	long long misc, known;
+	int heap;
+};
+
+FIXTURE_SETUP(balance)
+{
+	const char *missing = heap_missing(&self->params);
+	struct heap_stats st;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->heap = heap_open();
+	ASSERT_LE(0, self->heap);
+
+	/* Once around first: slabs, page tables and vmap areas get warm */
+	ASSERT_EQ(0, churn(self->heap, test_budget() / 2, 7));
+	ASSERT_TRUE(heap_drain_all(&st))
+		log_stats(_metadata, &st);
+	self->known = known_memory();
+	self->misc = vmstat_read("nr_kernel_misc_reclaimable");
+	ASSERT_LE(0, self->misc);
+}
+
+FIXTURE_TEARDOWN(balance)
+{
+	EXPECT_EQ(0, heap_params_restore(&self->params));
+	close(self->heap);
+}
+
+static void expect_balance(struct __test_metadata *_metadata,
+			   long long known_before, long long misc_before)
+{
+	double end = seconds() + 5;
+	struct heap_stats st;
+	long long known, misc;
+	int i;
+
+	EXPECT_TRUE(heap_drain_all(&st))
+		log_stats(_metadata, &st);
+	for (i = 0; i < NR_HEAP_ORDERS; i++) {
+		EXPECT_EQ(0, st.order[i].cached)
+			TH_LOG("order %u", st.order[i].order);
+		EXPECT_EQ(0, st.order[i].inflight)
+			TH_LOG("order %u", st.order[i].order);
+	}
+	EXPECT_EQ(0, st.pool_bytes);
+	EXPECT_EQ(0, st.queue_bytes);
+	EXPECT_EQ(0, st.queue_buffers);
+	EXPECT_EQ(0, st.zero_failed_bytes);
+
+	misc = vmstat_read("nr_kernel_misc_reclaimable");
+	EXPECT_LE(misc_before - MISC_TOLERANCE, misc);
+	EXPECT_GE(misc_before + MISC_TOLERANCE, misc);
+
+	/* RCU and work items give back a little later */
+	do {
+		known = known_memory();
+		if (known >= known_before - LEAK_TOLERANCE)
+			break;
+		usleep(100000);
+	} while (seconds() < end);
+	EXPECT_LE(known_before - LEAK_TOLERANCE, known)
+		TH_LOG("%lld KiB missing", (known_before - known) / 1024);
+}
+
+TEST_F_TIMEOUT(balance, mixed_sizes, 60)
+{
+	struct heap_stats st;
+	int round;
+
+	for (round = 0; round < 4; round++) {
+		ASSERT_EQ(0, churn(self->heap, test_budget() / 4, round + 1));
+		if (round % 2)
+			ASSERT_EQ(0, heap_wait_idle());
+	}
+	ASSERT_EQ(0, heap_stats_read(&st));
+	EXPECT_LT(0, heap_hits(&st));
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+/* Many single pages: what a buffer loses adds up */
+TEST_F_TIMEOUT(balance, many_small, 60)
+{
+	int bufs[16], round, i;
+
+	for (round = 0; round < 128; round++) {
+		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++) {
+			bufs[i] = heap_alloc(self->heap, 60 * KIB);
+			ASSERT_LE(0, bufs[i]);
+		}
+		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
+			close(bufs[i]);
+		/* Sometimes what was just closed is neither pooled nor kept */
+		if (round % 2)
+			ASSERT_EQ(0, heap_drain());
+	}
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+/* Each way a buffer can be freed, and what the parameters do on the way */
+TEST_F_TIMEOUT(balance, parameters_change, 60)
+{
+	static const struct {
+		const char *name;
+		long value;
+	} step[] = {
+		{ "zero_batch", 23 }, { "queue_limit_mb", 1 },
+		{ "pool_limit_mb", 4 }, { "pool_limit_mb", 0 },
+		{ "queue_limit_mb", 0 }, { "pool_limit_mb", 16 },
+		{ "zero_batch", 256 },
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, heap_set_param_text("zero_method", "direct"));
+	for (i = 0; i < ARRAY_SIZE(step); i++) {
+		ASSERT_EQ(0, churn(self->heap, test_budget() / 16, i + 1));
+		EXPECT_EQ(0, heap_set_param(step[i].name, step[i].value))
+			TH_LOG("%s=%ld", step[i].name, step[i].value);
+	}
+	ASSERT_EQ(0, churn(self->heap, test_budget() / 16, i + 1));
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+/* What is closed last, a descriptor or a mapping, in this task or another */
+TEST_F_TIMEOUT(balance, fork_and_exit, 60)
+{
+	int round, buf, status;
+	size_t len = 2 * MIB;
+	pid_t pid;
+	char *p;
+
+	for (round = 0; round < 8; round++) {
+		buf = heap_alloc(self->heap, len);
+		ASSERT_LE(0, buf);
+		p = buf_map(buf, len);
+		ASSERT_NE(NULL, p);
+		memset(p, round + 1, len);
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			/* It has the mapping as well, and never drops it */
+			if (round % 4 == 0)
+				churn(self->heap, 8 * MIB, round + 1);
+			if (round % 2 == 0)
+				close(buf);
+			_exit(0);
+		}
+		if (round % 4 < 2)
+			close(buf);
+		else
+			munmap(p, len);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		if (round % 4 < 2) {
+			EXPECT_EQ(round + 1, p[0]);
+			EXPECT_EQ(round + 1, p[len - 1]);
+			munmap(p, len);
+		} else {
+			close(buf);
+		}
+	}
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+/* SIGKILL wherever it strikes: in an allocation, in a close, in between */
+TEST_F_TIMEOUT(balance, sigkill, 60)
+{
+	unsigned int rnd = 5;
+	int round, status;
+	pid_t pid;
+
+	for (round = 0; round < 24; round++) {
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			int held;
+
+			/* What is held is freed on the way out */
+			for (held = 0;; held++) {
+				if (held < 4)
+					heap_alloc(self->heap, 24 * MIB);
+				close(heap_alloc(self->heap, 24 * MIB));
+				churn(self->heap, 16 * MIB, round + 1);
+				churn(self->heap, 1 * MIB, round + 1);
+			}
+		}
+		usleep(next_random(&rnd) % 120000);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+/* An allocation that fails half-way gives back what it had */
+TEST_F_TIMEOUT(balance, failed_allocations, 60)
+{
+	struct dma_heap_allocation_data *data;
+	size_t page = PAGE_BYTES;
+	int i, ret;
+
+	data = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, data);
+	data->len = 2 * MIB + 68 * KIB;
+	data->fd_flags = O_RDWR | O_CLOEXEC;
+	/* The buffer is complete when its descriptor cannot be handed out */
+	ASSERT_EQ(0, mprotect(data, page, PROT_READ));
+	for (i = 0; i < 32; i++) {
+		ret = ioctl(self->heap, DMA_HEAP_IOCTL_ALLOC, data);
+		EXPECT_EQ(-1, ret);
+		EXPECT_EQ(EFAULT, errno);
+	}
+	munmap(data, page);
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+TEST_HARNESS_MAIN
