@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * First contact: what a buffer costs with and without pools, and a look at
+ * what the pool holds afterwards.
+ */
+#include <getopt.h>
+
+#include "heap.h"
+
+#define SAMPLES	31
+
+static const size_t sizes[] = {
+	4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB
+};
+
+struct cost {
+	uint64_t alloc, close;
+};
+
+static struct cost measure(int heap, size_t len)
+{
+	uint64_t alloc[SAMPLES], closing[SAMPLES], t;
+	struct cost cost;
+	int i, buf;
+
+	/* Once or twice for nothing, so that the pool has what it needs */
+	for (i = -2; i < SAMPLES; i++) {
+		heap_caught_up();
+		t = now();
+		buf = heap_alloc(heap, len);
+		t = now() - t;
+		if (i >= 0)
+			alloc[i] = t;
+		usleep(1000);
+		t = now();
+		close(buf);
+		t = now() - t;
+		if (i >= 0)
+			closing[i] = t;
+	}
+	heap_caught_up();
+	sort_u64(alloc, SAMPLES);
+	sort_u64(closing, SAMPLES);
+	cost.alloc = percentile(alloc, SAMPLES, 50);
+	cost.close = percentile(closing, SAMPLES, 50);
+	return cost;
+}
+
+static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
+{
+	double r = (double)stock / (ours ? ours : 1);
+
+	snprintf(buf, len, r < 9.95 ? "%.1fx" : "%.0fx", r);
+	return buf;
+}
+
+/* Fill every byte, close, let the helper clean it, and read what comes next */
+static void check_zeroed(int heap, size_t len)
+{
+	const int rounds = 3;
+	int round, buf;
+	size_t i;
+	char *p;
+
+	for (round = 0; round < rounds; round++) {
+		buf = heap_alloc(heap, len);
+		p = heap_map(buf, len);
+		for (i = 0; i < len; i += sizeof(long))
+			if (*(long *)(p + i))
+				fail("STALE DATA: byte %zu of a %zu-byte buffer was not cleared",
+				     i, len);
+		memset(p, 0xa5, len);
+		munmap(p, len);
+		close(buf);
+		heap_caught_up();
+	}
+}
+
+static unsigned long long total_hits(void)
+{
+	struct heap_order o[8];
+	unsigned long long hits = 0;
+	int n = heap_orders(o, ARRAY_SIZE(o));
+
+	while (n--)
+		hits += o[n].hits;
+	return hits;
+}
+
+static void print_pool(void)
+{
+	struct heap_order o[8];
+	char a[16], b[16], c[16];
+	unsigned long long page_size = sysconf(_SC_PAGESIZE);
+	int i, n = heap_orders(o, ARRAY_SIZE(o));
+
+	printf("\nThe pool now\n\n");
+	printf("  %-20s %10s %12s %12s %8s\n", "pages of", "clean",
+	       "hits", "misses", "hit");
+	for (i = 0; i < n; i++) {
+		unsigned long long page = page_size << o[i].order;
+		unsigned long long all = o[i].hits + o[i].misses;
+
+		human(page, a, sizeof(a));
+		human(o[i].cached * page, b, sizeof(b));
+		printf("  %-8s (order %u)%*s %10s %12llu %12llu %6.1f %%\n", a,
+		       o[i].order, o[i].order < 10 ? 2 : 1, "", b, o[i].hits,
+		       o[i].misses, all ? 100.0 * o[i].hits / all : 0.0);
+	}
+	printf("\n  clean memory kept     %s of at most %s\n",
+	       human(file_value(HEAP_STATS, "pool_bytes"), a, sizeof(a)),
+	       human(file_value(HEAP_STATS, "pool_limit_bytes"), b, sizeof(b)));
+	printf("  waiting for cleaning  %s of at most %s\n",
+	       human(file_value(HEAP_STATS, "queue_bytes"), a, sizeof(a)),
+	       human(file_value(HEAP_STATS, "queue_limit_bytes"), b,
+		     sizeof(b)));
+	printf("  cleaned so far        %s\n",
+	       human(file_value(HEAP_STATS, "zeroed_bytes"), c, sizeof(c)));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "unit", required_argument, NULL, 'u' },
+		{}
+	};
+	const char *unit = "instructions";
+	unsigned long long hits;
+	int stock, ours, opt;
+	unsigned int i;
+
+	progname = "heap-run";
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (opt != 'u')
+			fail("usage: heap-run [--unit instructions|ns]");
+		unit = optarg;
+	}
+	clock_setup(unit);
+	stock = heap_open("stock");
+	ours = heap_open("system");
+	if (!heap_has_stats())
+		fail("%s: %s", HEAP_STATS, strerror(errno));
+
+	printf("What one buffer costs, in %s (median of %d, helper idle)\n\n",
+	       strcmp(unit, "ns") ? unit : "nanoseconds", SAMPLES);
+	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "", "allocate", "",
+	       "", "close", "", "");
+	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "size", "stock",
+	       "pooled", "ratio", "stock", "pooled", "ratio");
+	printf("---------+-------------------------------+------------------------------\n");
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct cost s = measure(stock, sizes[i]);
+		struct cost o = measure(ours, sizes[i]);
+		char size[16], alloc[16], closing[16];
+
+		printf("%8s | %10llu %10llu %7s | %10llu %10llu %7s\n",
+		       human(sizes[i], size, sizeof(size)),
+		       (unsigned long long)s.alloc,
+		       (unsigned long long)o.alloc,
+		       ratio(s.alloc, o.alloc, alloc, sizeof(alloc)),
+		       (unsigned long long)s.close,
+		       (unsigned long long)o.close,
+		       ratio(s.close, o.close, closing, sizeof(closing)));
+		fflush(stdout);
+	}
+
+	hits = total_hits();
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		check_zeroed(ours, sizes[i]);
+	if (total_hits() == hits)
+		fail("the pool was not used at all: nothing was shown");
+	printf("\nEvery byte of every reused buffer, after it had been filled with 0xa5,\n"
+	       "was zero again (5 sizes, %llu pages taken from the pool).\n",
+	       total_hits() - hits);
+	print_pool();
+	return 0;
+}

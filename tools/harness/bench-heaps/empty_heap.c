@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A heap whose buffers have no pages
+ *
+ * What an allocation costs before the first page is asked for: the ioctl, the
+ * buffer's own structure, the export and the file descriptor.  It is the floor
+ * that a measured heap is compared with, and is built into the bench kernel
+ * only.  Such a buffer cannot be mapped by anyone.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+/* About what a real heap keeps per buffer, so that kzalloc costs the same. */
+struct empty_buffer {
+	struct dma_heap *heap;
+	struct list_head attachments;
+	struct mutex lock;
+	unsigned long len;
+	struct sg_table table;
+};
+
+static struct sg_table *empty_map_dma_buf(struct dma_buf_attachment *attachment,
+					  enum dma_data_direction direction)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static void empty_unmap_dma_buf(struct dma_buf_attachment *attachment,
+				struct sg_table *table,
+				enum dma_data_direction direction)
+{
+}
+
+static void empty_release(struct dma_buf *dmabuf)
+{
+	kfree(dmabuf->priv);
+}
+
+static const struct dma_buf_ops empty_buf_ops = {
+	.map_dma_buf = empty_map_dma_buf,
+	.unmap_dma_buf = empty_unmap_dma_buf,
+	.release = empty_release,
+};
+
+static struct dma_buf *empty_allocate(struct dma_heap *heap, unsigned long len,
+				      u32 fd_flags, u64 heap_flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct empty_buffer *buffer;
+	struct dma_buf *dmabuf;
+
+	buffer = kzalloc(sizeof(*buffer), GFP_KERNEL);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+
+	INIT_LIST_HEAD(&buffer->attachments);
+	mutex_init(&buffer->lock);
+	buffer->heap = heap;
+	buffer->len = len;
+
+	exp_info.exp_name = dma_heap_get_name(heap);
+	exp_info.ops = &empty_buf_ops;
+	exp_info.size = len;
+	exp_info.flags = fd_flags;
+	exp_info.priv = buffer;
+	dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(dmabuf))
+		kfree(buffer);
+	return dmabuf;
+}
+
+static const struct dma_heap_ops empty_heap_ops = {
+	.allocate = empty_allocate,
+};
+
+static int __init empty_heap_create(void)
+{
+	struct dma_heap_export_info exp_info = {
+		.name = "empty",
+		.ops = &empty_heap_ops,
+	};
+
+	return PTR_ERR_OR_ZERO(dma_heap_add(&exp_info));
+}
+module_init(empty_heap_create);
+
+MODULE_DESCRIPTION("Heap without pages, for measuring");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("DMA_BUF_HEAP");

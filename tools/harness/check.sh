@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh DIR: what can be told of our files without running them, with the
+# tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
+# W=1 build and sparse for all of the heaps' objects.
+#
+# Prints KTAP lines, a finding's text before the line that it fails.
+. "$(dirname "$0")/lib.sh"
+
+tree=$1/linux
+build=$1/build/check
+log=$build/check.log
+heaps=drivers/dma-buf/heaps
+n=0
+
+# result NAME OUTPUT: passed when there is no output.
+result() {
+	n=$((n + 1))
+	if [ -z "$2" ]; then
+		echo "ok $n $1"
+	else
+		printf '%s\n' "$2" | head -n 40 | sed 's/^/# /'
+		echo "not ok $n $1"
+	fi
+}
+
+# What is ours in the tree: the repository's own sources, without fragments.
+sources() {
+	(cd "$TOP" && find drivers include tools/testing -name '*.[ch]' 2>/dev/null | sort)
+}
+
+# Findings of a compiler or of sparse, in our files only.
+findings() {
+	grep -E '(warning|error):' "$log" | sed "s,$tree/,,; s,^\(\.\./\)*,," |
+		grep -F -f <(sources | grep -v ^tools/) | sort -u || true
+}
+
+heaps_make() {
+	"$HARNESS/build.sh" "$log" "$1" -C "$tree" O="$build" W=1 "${@:2}" "$heaps/" 2>&1
+}
+
+while read -r file; do
+	found=$(cd "$tree" && perl scripts/checkpatch.pl --strict --terse --no-summary \
+		--show-types -f "$file" 2>&1) || true
+	result "checkpatch $file" "$found"
+	case $file in
+	drivers/* | include/linux/*)
+		found=$(cd "$tree" && scripts/kernel-doc -none -Wall "$file" 2>&1) || true
+		result "kernel-doc $file" "$found"
+		;;
+	esac
+done < <(sources)
+
+"$HARNESS/config.sh" "$1" debug
+mkdir -p "$build"
+put "$1/build/debug/.config" "$build/.config"
+# Objects that are there already would not be compiled, nor warned about.
+find "$build/$heaps" -name '*.o' -delete 2>/dev/null || true
+failure=$(heaps_make "checked objects") && failure=
+result "W=1 build of $heaps" "$failure$(findings)"
+failure=$(heaps_make "sparse" C=2) && failure=
+result "sparse on $heaps" "$failure$(findings)"
+echo "1..$n"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every script of the harness shares: where things are, how to speak, and
+# how not to tread on another run.  Sourced, never run.  Promises: stdout stays
+# free for a script's own answer (messages go to stderr), and nothing is
+# created outside out/ and the cache.
+
+set -euo pipefail
+export LC_ALL=C
+
+HARNESS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$HARNESS/../.." && pwd)
+OUT=$TOP/out
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dma-buf-system-heap
+JOBS=${JOBS:-$(nproc)}
+V=${V:-0}
+export HARNESS TOP OUT CACHE JOBS V
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
+
+# lock FD NAME: one run at a time in this section, until the FD is closed.
+lock() {
+	mkdir -p "$CACHE"
+	eval "exec $1>>\"\$CACHE/\$2.lock\""
+	flock -n "$1" && return 0
+	say "waiting for another run ($2)"
+	flock "$1"
+}
+
+# need_space MIB WHAT: fail before a disk fills up, not after.
+need_space() {
+	local free
+	mkdir -p "$CACHE"
+	free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "$2 needs $1 MiB free in $CACHE, there are $free MiB"
+}
+
+# put FILE DEST: copy, but leave an unchanged DEST and its time alone, so that
+# make and the caches see only what really changed.
+put() {
+	if [ -L "$2" ] || ! cmp -s "$1" "$2"; then
+		mkdir -p "$(dirname "$2")"
+		cp -f "$1" "$2.tmp.$$"
+		mv -f "$2.tmp.$$" "$2"
+	fi
+}
+
+# The kernels: columns of kernels.list, chosen by KERNEL or the first that can
+# be had (the list starts with the newest).
+supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernels.list"; }
+kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernels.list"; }
+
+# One verb at a time in this clone's out/.
+lock_out() {
+	mkdir -p "$OUT"
+	exec 9>>"$OUT/.lock"
+	flock -n 9 && return 0
+	say "waiting for another run in this clone"
+	flock 9
+}
+
+# "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
+# compilers (others would rebuild all that they made), and such that the same
+# sources give the same kernel wherever and whenever.  The verbs' own variables
+# stay out.  An array and no function: in the background, its pid is make's.
+# shellcheck disable=SC2034 # used by those who source this
+KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V
+	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
+	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 2026"
+	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
+	nice make "-j$JOBS" "CC=ccache gcc" "HOSTCC=ccache gcc")

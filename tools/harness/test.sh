@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# test.sh: every test of the project: the host checks (check.sh), the KUnit
+# suites, the kernel's own and our selftests (tests.list), and a look at what
+# the guests' kernels printed.  The last line is "N passed, N failed"; the exit
+# is 0 only when something passed and nothing failed.
+. "$(dirname "$0")/lib.sh"
+
+passed=0
+failed=0
+skipped=0
+
+# judge BOOT TESTS REPORT: count a report's results.
+judge() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		counts\ *)
+			# shellcheck disable=SC2086 # three numbers
+			set -- ${line#counts }
+			passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+			;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < <(awk -v boot="$1" -f "$HARNESS/ktap.awk" "$2" "$HARNESS/skips.list" "$3")
+}
+
+# The list with "*" replaced by each program of ours that no line names.
+expand_list() {
+	local program named
+	named=$(awk '!/^#/ && NF { print $5 }' "$HARNESS/tests.list" | sort -u)
+	while read -r boot name kind seconds command; do
+		case $boot in ''|'#'*) continue ;; esac
+		if [ "$name" != '*' ]; then
+			# A program that the tree does not have yet is not asked for.
+			case ${command%% *} in
+			kunit | kmemleak) ;;
+			*) [ -x "$OUT/debug/bin/${command%% *}" ] || continue ;;
+			esac
+			echo "$boot $name $kind $seconds $command"
+			continue
+		fi
+		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c; do
+			program=$(basename "$program" .c)
+			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
+				echo "$boot $program $kind $seconds $program"
+		done
+	done <"$HARNESS/tests.list"
+}
+
+# boot NAME KERNEL: run its part of the list in a guest and count.
+boot() {
+	local report=$OUT/runs/$1/report.log
+	echo "== $1: $(awk -v b="$1" '$1 == b' "$tests" | wc -l) programs on the $2 kernel"
+	awk -v b="$1" '$1 == b { $1 = ""; $3 = ""; print }' "$tests" |
+		"$HARNESS/guest.sh" "$2" smp "$1" || true
+	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
+	judge "$1" "$tests" "$report"
+	if awk -f "$HARNESS/splats.awk" "$OUT/runs/$1/console.log"; then
+		passed=$((passed + 1))
+	else
+		echo "FAILED $1: the kernel complained, see $OUT/runs/$1/console.log"
+		failed=$((failed + 1))
+	fi
+}
+
+lock_out
+dir=$("$HARNESS/fetch.sh")
+"$HARNESS/kernel.sh" debug bench >/dev/null
+mkdir -p "$OUT/test"
+tests=$OUT/test/tests
+expand_list >"$tests"
+
+echo "== host checks"
+lock 8 "build-$(basename "$dir")"
+# Another clone may have had the tree since.
+"$HARNESS/graft.sh" "$dir"
+{
+	echo "@@BEGIN host"
+	"$HARNESS/check.sh" "$dir" && code=0 || code=$?
+	echo "@@END host exit=$code"
+} >"$OUT/test/host.log"
+exec 8>&-
+echo "host host ktap 0 -" >"$OUT/test/host.list"
+judge host "$OUT/test/host.list" "$OUT/test/host.log"
+
+GUEST_CPUS=4 GUEST_MEM=2048 boot debug debug
+GUEST_CPUS=2 GUEST_MEM=1024 boot small bench
+
+[ "$skipped" = 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
