@@ -10,12 +10,16 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+/* How many pages to get at a time, under the pool's lock, for foreign ones. */
+#define REFILL_MAX	256
+
 /**
  * struct heap_clean - pages gathered by one context to be cleared together
  * @supply:	whose pages they are
  * @order:	a helping task wants pages of this order
- * @refill:	node where pages of order 0 of the page allocator were freed, so
- *		that its pool should get some, or %NUMA_NO_NODE
+ * @nr_foreign:	pages of order 0 freed that were the page allocator's, for which
+ *		the pool should get as many
+ * @foreign_nid: node of the last of them
  * @nr:		head pages gathered
  * @nr_pages:	the same in pages of PAGE_SIZE
  * @batch:	pages of PAGE_SIZE to gather, and to map at once
@@ -25,7 +29,8 @@
 struct heap_clean {
 	struct heap_supply *supply;
 	unsigned int order;
-	int refill;
+	unsigned int nr_foreign;
+	int foreign_nid;
 	unsigned int nr;
 	unsigned int nr_pages;
 	unsigned int batch;
@@ -58,7 +63,7 @@ struct heap_clean *heap_clean_create(struct heap_supply *supply,
 
 	clean->supply = supply;
 	clean->order = 0;
-	clean->refill = NUMA_NO_NODE;
+	clean->nr_foreign = 0;
 	clean->nr = 0;
 	clean->nr_pages = 0;
 	clean->batch = min(READ_ONCE(supply->batch), batch_max);
@@ -176,8 +181,10 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 			continue;
 		}
 
-		if (clean && !order && !heap_pool_owns(page))
-			clean->refill = nid;
+		if (clean && !order && !heap_pool_owns(page)) {
+			clean->nr_foreign++;
+			clean->foreign_nid = nid;
+		}
 		heap_supply_release(supply, page, order);
 	}
 
@@ -193,27 +200,39 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 	return freed;
 }
 
+/*
+ * Pages of order 0 come from the page allocator one by one, so that nobody waits
+ * for more to be cleared than is needed, and cannot be pooled. Get the pool others
+ * in their place.
+ */
+static void heap_clean_refill(struct heap_clean *clean)
+{
+	struct heap_supply *supply = clean->supply;
+	unsigned long limit = READ_ONCE(supply->config.pool_pages);
+	unsigned long held = heap_supply_pooled(supply);
+	struct heap_pool *pool;
+
+	pool = supply->pools[clean->foreign_nid][HEAP_NR_ORDERS - 1];
+	if (pool && held < limit)
+		heap_pool_refill(pool, min3(clean->nr_foreign, REFILL_MAX,
+					    limit - held),
+				 clean->arrays, 2 * clean->batch_max);
+	clean->nr_foreign = 0;
+}
+
 static void heap_clean_flush(struct deferred_free_run *run)
 {
 	struct heap_clean *clean = run->priv;
-	struct heap_supply *supply;
-	struct heap_pool *pool;
 
 	if (run->reason != DEFERRED_FREE_NORMAL)
 		return;
 
-	supply = clean->supply;
 	heap_clean_batch(clean);
-
-	if (clean->refill != NUMA_NO_NODE) {
-		pool = supply->pools[clean->refill][HEAP_NR_ORDERS - 1];
-		if (pool && heap_supply_pooling(supply))
-			heap_pool_refill(pool);
-		clean->refill = NUMA_NO_NODE;
-	}
+	if (clean->nr_foreign)
+		heap_clean_refill(clean);
 
 	/* Several contexts may have found the same room. */
-	heap_supply_trim(supply);
+	heap_supply_trim(clean->supply);
 }
 
 /* Whether the oldest buffer has pages of the order a helping task needs. */

@@ -13,20 +13,13 @@
 #include "heap_pages.h"
 
 /**
- * heap_pages_init - start an empty scatterlist
- * @pages:	zeroed memory
- * @nr_slots:	entries allocated for @first, see heap_pages_slots()
+ * heap_pages_chain - get a new segment when the present one is used up
+ * @pages:	the scatterlist
+ *
+ * Context: may sleep to allocate.
+ * Return: 0 or -ENOMEM.
  */
-void heap_pages_init(struct heap_pages *pages, unsigned int nr_slots)
-{
-	pages->nr_first = nr_slots - 1;
-	pages->next = pages->first;
-	pages->left = pages->nr_first;
-	pages->table.sgl = pages->first;
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pages_init);
-
-static int heap_pages_chain(struct heap_pages *pages)
+int heap_pages_chain(struct heap_pages *pages)
 {
 	struct scatterlist *segment;
 
@@ -44,58 +37,7 @@ static int heap_pages_chain(struct heap_pages *pages)
 
 	return 0;
 }
-
-/**
- * heap_pages_add - add a page
- * @pages:	the scatterlist
- * @page:	head page
- * @order:	its order
- *
- * Context: may sleep to allocate.
- * Return: 0, or -ENOMEM, and then @page was not added.
- */
-int heap_pages_add(struct heap_pages *pages, struct page *page,
-		   unsigned int order)
-{
-	if (unlikely(!pages->left)) {
-		int ret = heap_pages_chain(pages);
-
-		if (ret)
-			return ret;
-	}
-
-	sg_set_page(pages->next, page, PAGE_SIZE << order, 0);
-	pages->next++;
-	pages->left--;
-	pages->nr_pages += 1UL << order;
-	pages->table.orig_nents++;
-
-	return 0;
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pages_add);
-
-/**
- * heap_pages_end - no more pages will be added
- * @pages:	the scatterlist
- */
-void heap_pages_end(struct heap_pages *pages)
-{
-	pages->table.nents = pages->table.orig_nents;
-	if (pages->table.nents)
-		sg_mark_end(pages->next - 1);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pages_end);
-
-/**
- * heap_pages_rewind - start over at the first page, to take them out again
- * @pages:	the scatterlist, after heap_pages_end()
- */
-void heap_pages_rewind(struct heap_pages *pages)
-{
-	pages->next = pages->first;
-	pages->left = pages->table.orig_nents;
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pages_rewind);
+EXPORT_SYMBOL_IF_KUNIT(heap_pages_chain);
 
 /**
  * heap_pages_pop - take the next page out

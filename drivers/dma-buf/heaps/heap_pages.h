@@ -56,14 +56,75 @@ struct heap_pages {
 #define HEAP_PAGES_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 /* Entries to allocate for @first so that @nr can be used. */
-#define heap_pages_slots(nr)	(min_t(unsigned int, nr, HEAP_PAGES_FIRST_MAX) + 1)
+#define heap_pages_slots(nr)	(min_t(unsigned long, nr, HEAP_PAGES_FIRST_MAX) + 1)
 
-void heap_pages_init(struct heap_pages *pages, unsigned int nr_slots);
-int heap_pages_add(struct heap_pages *pages, struct page *page,
-		   unsigned int order);
-void heap_pages_end(struct heap_pages *pages);
-void heap_pages_rewind(struct heap_pages *pages);
+int heap_pages_chain(struct heap_pages *pages);
 struct page *heap_pages_pop(struct heap_pages *pages, unsigned int *order);
 void heap_pages_fini(struct heap_pages *pages);
+
+/**
+ * heap_pages_init - start an empty scatterlist
+ * @pages:	zeroed memory
+ * @nr_slots:	entries allocated for @first, see heap_pages_slots()
+ */
+static inline void heap_pages_init(struct heap_pages *pages,
+				   unsigned int nr_slots)
+{
+	pages->nr_first = nr_slots - 1;
+	pages->next = pages->first;
+	pages->left = pages->nr_first;
+	pages->table.sgl = pages->first;
+}
+
+/**
+ * heap_pages_reserve - get entries to fill
+ * @pages:	the scatterlist
+ *
+ * From &heap_pages.next on, &heap_pages.left entries may be set to pages, and
+ * then be made part of the list by heap_pages_added().
+ *
+ * Context: may sleep to allocate.
+ * Return: 0 if there is at least one entry, or -ENOMEM.
+ */
+static inline int heap_pages_reserve(struct heap_pages *pages)
+{
+	return likely(pages->left) ? 0 : heap_pages_chain(pages);
+}
+
+/**
+ * heap_pages_added - the next entries have been set
+ * @pages:	the scatterlist
+ * @nr:		how many, not more than &heap_pages.left
+ * @order:	of each of their pages
+ */
+static inline void heap_pages_added(struct heap_pages *pages, unsigned int nr,
+				    unsigned int order)
+{
+	pages->next += nr;
+	pages->left -= nr;
+	pages->table.orig_nents += nr;
+	pages->nr_pages += (unsigned long)nr << order;
+}
+
+/**
+ * heap_pages_end - no more pages will be added
+ * @pages:	the scatterlist
+ */
+static inline void heap_pages_end(struct heap_pages *pages)
+{
+	pages->table.nents = pages->table.orig_nents;
+	if (pages->table.nents)
+		sg_mark_end(pages->next - 1);
+}
+
+/**
+ * heap_pages_rewind - start over at the first page, to take them out again
+ * @pages:	the scatterlist, after heap_pages_end()
+ */
+static inline void heap_pages_rewind(struct heap_pages *pages)
+{
+	pages->next = pages->first;
+	pages->left = pages->table.orig_nents;
+}
 
 #endif /* _DMABUF_HEAP_PAGES_H */

@@ -10,6 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <kunit/visibility.h>
@@ -101,27 +102,43 @@ static bool heap_pool_recycle(struct heap_pool *pool, struct page *page)
 	return heap_pool_owns(page) && page->pp == pool->pp;
 }
 
-static unsigned int heap_pool_take_locked(struct heap_pool *pool,
-					  struct page **pages, unsigned int nr)
+/* Inlined, like what follows, for a loop without calls but to page_pool. */
+static __always_inline unsigned int
+heap_pool_alloc(struct heap_pool *pool, struct scatterlist *sg, unsigned int nr,
+		gfp_t gfp)
 {
+	unsigned int size = PAGE_SIZE << pool->order;
+	struct page_pool *pp = pool->pp;
+	netmem_ref netmem;
 	unsigned int i;
 
-	nr = min(nr, pool->cached);
 	for (i = 0; i < nr; i++) {
-		pages[i] = page_pool_alloc_pages(pool->pp, POOL_GFP | __GFP_ZERO);
-		if (!pages[i])
+		/* page_pool_alloc_pages() without the call to a call. */
+		netmem = page_pool_alloc_netmems(pp, gfp);
+		if (!netmem)
 			break;
+		sg_set_page(sg + i, netmem_to_page(netmem), size, 0);
 	}
-	heap_pool_add_cached(pool, -(long)i);
-	pool->hits += i;
 
 	return i;
+}
+
+static __always_inline unsigned int
+heap_pool_take_locked(struct heap_pool *pool, struct scatterlist *sg,
+		      unsigned int nr)
+{
+	nr = heap_pool_alloc(pool, sg, min(nr, pool->cached),
+			     POOL_GFP | __GFP_ZERO);
+	heap_pool_add_cached(pool, -(long)nr);
+	pool->hits += nr;
+
+	return nr;
 }
 
 /**
  * heap_pool_take - take clean pages out of a pool
  * @pool:	the pool
- * @pages:	where to store them
+ * @sg:		entries to set to them, one each
  * @nr:		how many are wanted
  *
  * Never asks the page allocator for anything.
@@ -129,7 +146,7 @@ static unsigned int heap_pool_take_locked(struct heap_pool *pool,
  * Context: may sleep, on a mutex that is held for a short time only.
  * Return: how many were taken; 0 when nothing is cached.
  */
-unsigned int heap_pool_take(struct heap_pool *pool, struct page **pages,
+unsigned int heap_pool_take(struct heap_pool *pool, struct scatterlist *sg,
 			    unsigned int nr)
 {
 	/* Whoever fetches holds the lock for longer, and found this to be 0. */
@@ -137,7 +154,7 @@ unsigned int heap_pool_take(struct heap_pool *pool, struct page **pages,
 		return 0;
 
 	mutex_lock(&pool->lock);
-	nr = heap_pool_take_locked(pool, pages, nr);
+	nr = heap_pool_take_locked(pool, sg, nr);
 	mutex_unlock(&pool->lock);
 
 	return nr;
@@ -147,7 +164,7 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_take);
 /**
  * heap_pool_fetch - get new pages for a pool that has none, and take them
  * @pool:	the pool
- * @pages:	where to store them
+ * @sg:		entries to set to them, one each
  * @nr:		how many are wanted
  *
  * The pages are from then on the pool's, and clean. page_pool gets pages of
@@ -163,7 +180,7 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_take);
  * Return: how many were got; 0 when memory or the lock was not to be had at
  * once, and the caller should ask the page allocator itself.
  */
-unsigned int heap_pool_fetch(struct heap_pool *pool, struct page **pages,
+unsigned int heap_pool_fetch(struct heap_pool *pool, struct scatterlist *sg,
 			     unsigned int nr)
 {
 	gfp_t gfp = pool->order ? POOL_GFP : POOL_GFP | __GFP_ZERO;
@@ -173,16 +190,11 @@ unsigned int heap_pool_fetch(struct heap_pool *pool, struct page **pages,
 	if (!mutex_trylock(&pool->lock))
 		return 0;
 
-	got = heap_pool_take_locked(pool, pages, nr);
+	got = heap_pool_take_locked(pool, sg, nr);
 	if (!got) {
 		held = heap_pool_held(pool);
 		nr = min(nr, max(FETCH_PAGES >> pool->order, 1));
-		while (fresh < nr) {
-			pages[fresh] = page_pool_alloc_pages(pool->pp, gfp);
-			if (!pages[fresh])
-				break;
-			fresh++;
-		}
+		fresh = heap_pool_alloc(pool, sg, nr, gfp);
 		heap_pool_add_cached(pool, heap_pool_held(pool) - held - fresh);
 		pool->fetched += fresh;
 	}
@@ -190,7 +202,7 @@ unsigned int heap_pool_fetch(struct heap_pool *pool, struct page **pages,
 
 	if (pool->order && !want_init_on_alloc(0) && !want_init_on_free()) {
 		for (i = 0; i < fresh; i++)
-			heap_zero_direct(pages[i], pool->order);
+			heap_zero_direct(sg_page(sg + i), pool->order);
 	}
 
 	return got + fresh;
@@ -198,29 +210,42 @@ unsigned int heap_pool_fetch(struct heap_pool *pool, struct page **pages,
 EXPORT_SYMBOL_IF_KUNIT(heap_pool_fetch);
 
 /**
- * heap_pool_refill - fetch pages to keep if nothing is cached
+ * heap_pool_refill - fetch pages to keep
  * @pool:	the pool
+ * @nr:		how many
+ * @scratch:	space for what is cached and @nr more
+ * @size:	entries in @scratch; what does not fit is not fetched
  *
- * Gets as many pages as page_pool does in one go: %PP_ALLOC_CACHE_REFILL of
- * order 0, one of a higher order. For the helper thread, to make up for pages of
- * the page allocator that it was given to free.
+ * For the helper thread, to make up for pages of the page allocator that it was
+ * given to free. page_pool gets new pages only once it has handed out all it
+ * has, so that is what happens here; meanwhile nothing is cached, and tasks ask
+ * the page allocator rather than wait.
  *
  * Context: may sleep, does not wait for memory.
  */
-void heap_pool_refill(struct heap_pool *pool)
+void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
+		      struct page **scratch, unsigned int size)
 {
-	struct page *page;
-	u32 held;
+	unsigned int cached, kept = 0, got, i;
 
 	mutex_lock(&pool->lock);
-	if (!pool->cached && pool->max > PP_ALLOC_CACHE_REFILL) {
-		held = heap_pool_held(pool);
-		page = page_pool_alloc_pages(pool->pp, POOL_GFP | __GFP_ZERO);
-		held = heap_pool_held(pool) - held;
-		if (page && !heap_pool_recycle(pool, page))
-			held--;
-		heap_pool_add_cached(pool, held);
-		pool->refilled += held;
+	cached = pool->cached;
+	nr = min3(nr, pool->max - min(pool->max, cached),
+		  size - min(size, cached));
+	if (nr) {
+		heap_pool_add_cached(pool, -(long)cached);
+		for (got = 0; got < cached + nr; got++) {
+			scratch[got] = page_pool_alloc_pages(pool->pp,
+							     POOL_GFP | __GFP_ZERO);
+			if (!scratch[got])
+				break;
+		}
+		/* page_pool may have got some more than it was asked for. */
+		kept = got < cached ? cached - got : pool->pp->alloc.count;
+		for (i = 0; i < got; i++)
+			kept += heap_pool_recycle(pool, scratch[i]);
+		heap_pool_add_cached(pool, kept);
+		pool->refilled += kept - min(kept, cached);
 	}
 	mutex_unlock(&pool->lock);
 }

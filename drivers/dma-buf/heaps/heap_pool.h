@@ -8,7 +8,7 @@
  * tasks. This is what it lacks for them:
  *
  * - a lock for the consumer side, under which nothing sleeps for memory,
- * - taking and putting many pages at a time,
+ * - taking many pages at a time, straight into a scatterlist, and putting many,
  * - a count of what is cached that is exact whatever page_pool does,
  * - a way to give cached pages back to the page allocator, for a shrinker,
  * - accounting of cached pages as reclaimable memory of their node.
@@ -35,8 +35,9 @@
 #include <linux/kconfig.h>
 #include <linux/types.h>
 
-struct page;
 struct heap_pool;
+struct page;
+struct scatterlist;
 
 /**
  * struct heap_pool_stats - what a pool has done, in pages of its order
@@ -64,12 +65,13 @@ struct heap_pool *heap_pool_create(unsigned int order, int nid,
 				   unsigned long max_pages);
 void heap_pool_destroy(struct heap_pool *pool);
 
-unsigned int heap_pool_take(struct heap_pool *pool, struct page **pages,
+unsigned int heap_pool_take(struct heap_pool *pool, struct scatterlist *sg,
 			    unsigned int nr);
-unsigned int heap_pool_fetch(struct heap_pool *pool, struct page **pages,
+unsigned int heap_pool_fetch(struct heap_pool *pool, struct scatterlist *sg,
 			     unsigned int nr);
 void heap_pool_put(struct heap_pool *pool, struct page **pages, unsigned int nr);
-void heap_pool_refill(struct heap_pool *pool);
+void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
+		      struct page **scratch, unsigned int size);
 
 bool heap_pool_owns(struct page *page);
 void heap_pool_release(struct heap_pool *pool, struct page *page);
@@ -91,13 +93,13 @@ static inline struct heap_pool *heap_pool_create(unsigned int order, int nid,
 static inline void heap_pool_destroy(struct heap_pool *pool) { }
 
 static inline unsigned int heap_pool_take(struct heap_pool *pool,
-					  struct page **pages, unsigned int nr)
+					  struct scatterlist *sg, unsigned int nr)
 {
 	return 0;
 }
 
 static inline unsigned int heap_pool_fetch(struct heap_pool *pool,
-					   struct page **pages, unsigned int nr)
+					   struct scatterlist *sg, unsigned int nr)
 {
 	return 0;
 }
@@ -105,7 +107,8 @@ static inline unsigned int heap_pool_fetch(struct heap_pool *pool,
 static inline void heap_pool_put(struct heap_pool *pool, struct page **pages,
 				 unsigned int nr) { }
 
-static inline void heap_pool_refill(struct heap_pool *pool) { }
+static inline void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
+				    struct page **scratch, unsigned int size) { }
 
 static inline bool heap_pool_owns(struct page *page)
 {

@@ -24,9 +24,6 @@
  */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Pages moved in one go between a pool and a buffer; an array on the stack. */
-#define CHUNK		32
-
 /*
  * From so many missing pages on it pays to fetch pages of order 0 through
  * page_pool, which gets them by the dozen. For less, the others would be cleared
@@ -125,43 +122,23 @@ void heap_supply_release(struct heap_supply *supply, struct page *page,
 		__free_pages(page, order);
 }
 
-/**
- * heap_supply_nents - how many pages a buffer has when memory isn't fragmented
- * @len:	of the buffer, in bytes, page aligned
- *
- * Return: scatterlist entries.
- */
-unsigned int heap_supply_nents(unsigned long len)
-{
-	unsigned long nr_pages = len >> PAGE_SHIFT;
-	unsigned long nents = 0;
-	unsigned int i;
-
-	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		nents += nr_pages >> heap_orders[i];
-		nr_pages &= (1UL << heap_orders[i]) - 1;
-	}
-
-	return min(nents, UINT_MAX);
-}
-
 /* Nothing was cached: @missing pages of PAGE_SIZE are needed, get up to @nr. */
-static unsigned int heap_supply_miss(struct heap_supply *supply,
-				     struct heap_pages *buf, unsigned int i,
-				     struct page **pages, unsigned int nr,
-				     unsigned long missing)
+static noinline unsigned int
+heap_supply_miss(struct heap_supply *supply, struct heap_pages *buf,
+		 unsigned int i, unsigned int nr, unsigned long missing)
 {
 	struct heap_pool *pool = supply->pools[numa_mem_id()][i];
 	unsigned int order = heap_orders[i], got = 0;
 	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	struct page *page;
 
 	if (heap_pages_pooled(buf) && pool) {
 		if (missing >= HELP_PAGES &&
 		    deferred_free_pages(supply->queue) &&
 		    heap_clean_help(supply, order, missing))
-			got = heap_pool_take(pool, pages, nr);
+			got = heap_pool_take(pool, buf->next, nr);
 		if (!got && (order || missing >= BULK_PAGES)) {
-			got = heap_pool_fetch(pool, pages, nr);
+			got = heap_pool_fetch(pool, buf->next, nr);
 			atomic_long_add(got, &supply->misses[i]);
 		}
 		if (got)
@@ -170,84 +147,71 @@ static unsigned int heap_supply_miss(struct heap_supply *supply,
 
 	if (buf->charged)
 		gfp |= __GFP_ACCOUNT;
-	pages[0] = alloc_pages(gfp, order);
-	if (!pages[0])
+	page = alloc_pages(gfp, order);
+	if (!page)
 		return 0;
+	sg_set_page(buf->next, page, PAGE_SIZE << order, 0);
 	atomic_long_inc(&supply->misses[i]);
 
 	return 1;
 }
 
-/* Return: how many of @pages are charged, and are in the buffer from here on. */
-static unsigned int heap_supply_charge(struct heap_supply *supply,
-				       struct heap_pages *buf, unsigned int i,
-				       struct page **pages, unsigned int nr)
+/* Return: how many of @nr pages are charged; the others are put back. */
+static noinline unsigned int
+heap_supply_charge(struct heap_supply *supply, struct heap_pages *buf,
+		   unsigned int i, unsigned int nr)
 {
-	unsigned int order = heap_orders[i], done;
+	unsigned int order = heap_orders[i], done, put;
 	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	struct page *page;
 
-	for (done = 0; done < nr; done++)
-		if (heap_pool_owns(pages[done]) &&
-		    heap_charge(pages[done], gfp, order))
+	for (done = 0; done < nr; done++) {
+		page = sg_page(buf->next + done);
+		/* A page of the page allocator was charged by that. */
+		if (heap_pool_owns(page) && heap_charge(page, gfp, order))
 			break;
+	}
 
-	if (done < nr)
-		heap_pool_put(heap_supply_pool(supply, pages[done], order),
-			      pages + done, nr - done);
+	for (put = done; put < nr; put++) {
+		page = sg_page(buf->next + put);
+		heap_pool_put(heap_supply_pool(supply, page, order), &page, 1);
+	}
 
 	return done;
-}
-
-static unsigned int heap_supply_get(struct heap_supply *supply,
-				    struct heap_pages *buf, unsigned int i,
-				    struct page **pages, unsigned long missing)
-{
-	unsigned int nr = min(missing >> heap_orders[i], CHUNK), got = 0;
-	struct heap_pool *pool;
-
-	if (heap_pages_pooled(buf)) {
-		pool = supply->pools[numa_mem_id()][i];
-		if (pool)
-			got = heap_pool_take(pool, pages, nr);
-	}
-	if (!got)
-		got = heap_supply_miss(supply, buf, i, pages, nr, missing);
-	if (buf->charged)
-		got = heap_supply_charge(supply, buf, i, pages, got);
-
-	return got;
 }
 
 static int heap_supply_fill(struct heap_supply *supply, struct heap_pages *buf,
 			    unsigned long missing)
 {
-	struct page *pages[CHUNK];
-	unsigned int i, j, nr;
+	struct heap_pool *pool;
+	unsigned int i, nr, got;
 
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
 		while (missing >> heap_orders[i]) {
 			if (fatal_signal_pending(current))
 				return -EINTR;
+			if (heap_pages_reserve(buf))
+				return -ENOMEM;
 
-			nr = heap_supply_get(supply, buf, i, pages, missing);
-			if (!nr)
+			nr = min(missing >> heap_orders[i], buf->left);
+			pool = supply->pools[numa_mem_id()][i];
+			got = 0;
+			if (heap_pages_pooled(buf) && pool)
+				got = heap_pool_take(pool, buf->next, nr);
+			if (unlikely(!got))
+				got = heap_supply_miss(supply, buf, i, nr,
+						       missing);
+			if (unlikely(buf->charged))
+				got = heap_supply_charge(supply, buf, i, got);
+			if (unlikely(!got))
 				break;
 
-			for (j = 0; j < nr; j++)
-				if (heap_pages_add(buf, pages[j], heap_orders[i]))
-					goto nomem;
-			missing -= (unsigned long)nr << heap_orders[i];
+			heap_pages_added(buf, got, heap_orders[i]);
+			missing -= (unsigned long)got << heap_orders[i];
 		}
 	}
 
 	return missing ? -ENOMEM : 0;
-
-nomem:
-	for (; j < nr; j++) {
-		heap_uncharge(pages[j], heap_orders[i]);
-		heap_supply_release(supply, pages[j], heap_orders[i]);
-	}
-	return -ENOMEM;
 }
 
 /* In the caller's context, to the page allocator. */

@@ -25,6 +25,7 @@
 #define _DMABUF_HEAP_SUPPLY_H
 
 #include <linux/atomic.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 
 #include "heap_pages.h"
@@ -98,10 +99,22 @@ void heap_supply_set_limits(struct heap_supply *supply, unsigned long pool_pages
 void heap_supply_set_zeroing(struct heap_supply *supply,
 			     enum heap_zero_method method, unsigned int batch);
 
-unsigned int heap_supply_nents(unsigned long len);
 int heap_supply_alloc(struct heap_supply *supply, struct heap_pages *pages,
 		      unsigned long len);
 void heap_supply_free(struct heap_supply *supply, struct heap_pages *pages);
+
+/**
+ * heap_supply_nents - how many pages a buffer has when memory isn't fragmented
+ * @len:	of the buffer, in bytes, page aligned
+ *
+ * Return: scatterlist entries.
+ */
+static inline unsigned long heap_supply_nents(unsigned long len)
+{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
+
+	return (nr_pages >> 8) + (nr_pages >> 4) % 16 + nr_pages % 16;
+}
 
 /* Between the files of this directory. */
 bool heap_supply_pooling(const struct heap_supply *supply);

@@ -78,8 +78,8 @@ unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
 			     enum heap_zero_method method,
 			     struct page **map, unsigned int map_size)
 {
-	unsigned int mapped = 0, clean = 0;
-	unsigned int i, j;
+	unsigned int mapped = 0, clean = 0, i, j, n;
+	struct page *page;
 
 	if (method == HEAP_ZERO_DIRECT) {
 		for (i = 0; i < nr; i++)
@@ -88,15 +88,17 @@ unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
 	}
 
 	for (i = 0; i < nr; i++) {
-		for (j = 0; j < compound_nr(pages[i]); j++) {
-			map[mapped++] = pages[i] + j;
+		page = pages[i];
+		for (n = compound_nr(page); n; n -= j) {
+			for (j = 0; j < n && mapped < map_size; j++)
+				map[mapped++] = page++;
 			if (mapped < map_size)
 				continue;
 			if (!heap_zero_map(map, mapped))
 				return clean;
 			mapped = 0;
-			/* A page that ends later is not clean yet. */
-			clean = j + 1 == compound_nr(pages[i]) ? i + 1 : i;
+			/* What has not been mapped to its end is not clean yet. */
+			clean = j == n ? i + 1 : i;
 		}
 	}
 

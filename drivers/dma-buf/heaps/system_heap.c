@@ -77,6 +77,17 @@ struct system_heap_attachment {
 
 static struct heap_supply *supply;
 
+static bool cc_shared_heap(struct dma_heap *heap)
+{
+	const struct system_heap_priv *priv;
+
+	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED))
+		return false;
+
+	priv = dma_heap_get_drvdata(heap);
+	return priv->cc_shared;
+}
+
 static bool cc_shared_buffer(const struct system_heap_buffer *buffer)
 {
 	return IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) &&
@@ -367,7 +378,6 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 					    u32 fd_flags,
 					    u64 heap_flags)
 {
-	const struct system_heap_priv *priv = dma_heap_get_drvdata(heap);
 	unsigned int slots = heap_pages_slots(heap_supply_nents(len));
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	struct system_heap_buffer *buffer;
@@ -381,7 +391,7 @@ static struct dma_buf *system_heap_allocate(struct dma_heap *heap,
 	INIT_LIST_HEAD(&buffer->attachments);
 	mutex_init(&buffer->lock);
 	buffer->len = len;
-	buffer->cc_shared = priv->cc_shared;
+	buffer->cc_shared = cc_shared_heap(heap);
 	heap_pages_init(&buffer->pages, slots);
 	buffer->pages.pooled = !cc_shared_buffer(buffer);
 	buffer->pages.charged = mem_accounting;
