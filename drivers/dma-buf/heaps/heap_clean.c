@@ -2,9 +2,10 @@
 /*
  * From the deferred free queue back to the pools, see heap_clean.h
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/vmstat.h>
+#include <trace/events/dma_heap.h>
 
 #include "heap_clean.h"
 #include "heap_pool.h"
@@ -106,6 +107,10 @@ static void heap_clean_batch(struct heap_clean *clean)
 	struct page **pages = clean->arrays;
 	unsigned long lost = 0;
 	unsigned int done, i;
+	u64 start = 0;
+
+	if (trace_dma_heap_zero_enabled())
+		start = ktime_get_ns();
 
 	if (clean->nr) {
 		done = heap_zero_pages(pages, clean->nr,
@@ -121,6 +126,9 @@ static void heap_clean_batch(struct heap_clean *clean)
 		atomic_long_add(clean->nr_pages - lost, &supply->zeroed);
 		if (lost)
 			atomic_long_add(lost, &supply->zero_failed);
+		if (start)
+			trace_dma_heap_zero(supply->config.name, clean->nr_pages,
+					    lost, ktime_get_ns() - start);
 	}
 
 	clean->nr = 0;
@@ -164,9 +172,8 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 
 		if (page_to_nid(page) != nid) {
 			if (unaccounted)
-				mod_node_page_state(NODE_DATA(nid),
-						    NR_KERNEL_MISC_RECLAIMABLE,
-						    -(long)unaccounted);
+				heap_supply_add_queued(supply, nid,
+						       -(long)unaccounted);
 			unaccounted = 0;
 			nid = page_to_nid(page);
 		}
@@ -189,8 +196,7 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 	}
 
 	if (unaccounted)
-		mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE,
-				    -(long)unaccounted);
+		heap_supply_add_queued(supply, nid, -(long)unaccounted);
 
 	if (!pages->left) {
 		heap_pages_fini(pages);

@@ -17,6 +17,9 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+/* How long to wait for somebody who cleans pages while the rest is drained. */
+#define DRAIN_TICKS	HZ
+
 static void show_bytes(struct seq_file *m, const char *name,
 		       unsigned long nr_pages)
 {
@@ -58,38 +61,50 @@ static int stats_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+/* Return: whether there is nothing left to give back. */
+static bool drain_some(struct shrinker *shrinker, unsigned long *freed)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+	bool empty = true;
+	unsigned long nr;
+
+	/* Let lockdep see what the shrinker does in reclaim. */
+	fs_reclaim_acquire(GFP_KERNEL);
+	for_each_node_state(sc.nid, N_MEMORY) {
+		if (shrinker->count_objects(shrinker, &sc) == SHRINK_EMPTY)
+			continue;
+		empty = false;
+		sc.nr_to_scan = 1024;
+		sc.nr_scanned = sc.nr_to_scan;
+		nr = shrinker->scan_objects(shrinker, &sc);
+		if (nr != SHRINK_STOP)
+			*freed += nr;
+	}
+	fs_reclaim_release(GFP_KERNEL);
+
+	return empty;
+}
+
 static ssize_t drain_write(struct file *file, const char __user *user,
 			   size_t len, loff_t *pos)
 {
 	struct heap_supply *supply = file_inode(file)->i_private;
-	struct shrinker *shrinker = supply->shrinker;
-	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
 	unsigned int stalled = 0;
+	unsigned long freed;
 
-	while (!signal_pending(current) && stalled < 1000) {
-		unsigned long nr, freed;
-
-		sc.nr_to_scan = 1024;
-		sc.nr_scanned = sc.nr_to_scan;
-
-		/* Let lockdep see what the shrinker does in reclaim. */
-		fs_reclaim_acquire(GFP_KERNEL);
-		nr = shrinker->count_objects(shrinker, &sc);
-		freed = SHRINK_STOP;
-		if (nr != SHRINK_EMPTY)
-			freed = shrinker->scan_objects(shrinker, &sc);
-		fs_reclaim_release(GFP_KERNEL);
-
-		if (nr == SHRINK_EMPTY)
+	while (stalled < DRAIN_TICKS) {
+		freed = 0;
+		if (drain_some(supply->shrinker, &freed))
 			return len;
+		if (freed)
+			continue;
 		/* Somebody is cleaning the rest, and will be done shortly. */
-		if (freed == SHRINK_STOP) {
-			stalled++;
-			schedule_timeout_interruptible(1);
-		}
+		if (schedule_timeout_interruptible(1))
+			return -EINTR;
+		stalled++;
 	}
 
-	return signal_pending(current) ? -EINTR : -EBUSY;
+	return -EBUSY;
 }
 
 static const struct file_operations drain_fops = {

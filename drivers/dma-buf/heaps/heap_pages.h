@@ -32,6 +32,7 @@ struct heap_supply;
  *		free next
  * @left:	entries that can be filled or are to be freed, from @next on
  * @nr_first:	usable entries in @first
+ * @hits:	entries, by index into heap_orders, that were found clean in a pool
  * @pooled:	whether pools and the deferred free queue may be used
  * @charged:	whether the pages are charged to a memory cgroup
  * @first:	the first entries, and one more for a chain
@@ -44,6 +45,7 @@ struct heap_pages {
 	struct scatterlist *next;
 	unsigned int left;
 	unsigned int nr_first;
+	u32 hits[3];
 	bool pooled;
 	bool charged;
 	struct scatterlist first[];

@@ -6,47 +6,60 @@
  */
 #include <linux/deferred_free.h>
 #include <linux/nodemask.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <trace/events/dma_heap.h>
 
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
+					       int nid, unsigned long nr_pages)
+{
+	unsigned long freed = 0, nr;
+	unsigned int i;
+
+	for (i = 0; i < HEAP_NR_ORDERS && freed < nr_pages; i++) {
+		if (!supply->pools[nid][i])
+			break;
+		/* Rounded up: what was asked for, or a little more. */
+		nr = (nr_pages - freed - 1) >> heap_orders[i];
+		nr = heap_pool_shrink(supply->pools[nid][i], nr + 1);
+		freed += nr << heap_orders[i];
+	}
+
+	return freed;
+}
+
 /**
  * heap_supply_reclaim - give memory that is held for speed back
  * @supply:	the supply
+ * @nid:	of which node
  * @nr_pages:	how much, in pages of PAGE_SIZE
  *
- * What waits to be cleaned goes first, oldest first and uncleaned, then clean
- * pages, largest order first.
+ * What waits to be cleaned goes first, oldest first and uncleaned (a buffer may
+ * have pages of other nodes too), then clean pages, largest order first.
  *
  * Context: any task context, also in reclaim. Never allocates; waits for nobody.
  * Return: pages of PAGE_SIZE given back.
  */
-unsigned long heap_supply_reclaim(struct heap_supply *supply,
+unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages)
 {
 	struct deferred_free_run run = { .reason = DEFERRED_FREE_PRESSURE };
-	unsigned long freed, nr;
-	unsigned int i;
-	int nid;
+	unsigned long queued = 0, pooled = 0;
 
-	freed = deferred_free_run(supply->queue, nr_pages, &run);
+	if (atomic_long_read(&supply->queued[nid]) > 0)
+		queued = deferred_free_run(supply->queue, nr_pages, &run);
+	if (queued < nr_pages)
+		pooled = heap_supply_reclaim_pools(supply, nid,
+						   nr_pages - queued);
 
-	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		for_each_node_state(nid, N_MEMORY) {
-			if (freed >= nr_pages)
-				goto out;
-			if (!supply->pools[nid][i])
-				continue;
-			nr = (nr_pages - freed - 1) >> heap_orders[i];
-			nr = heap_pool_shrink(supply->pools[nid][i], nr + 1);
-			freed += nr << heap_orders[i];
-		}
-	}
-out:
-	atomic_long_add(freed, &supply->reclaimed);
+	atomic_long_add(queued + pooled, &supply->reclaimed);
+	trace_dma_heap_reclaim(supply->config.name, nid, nr_pages, queued,
+			       pooled);
 
-	return freed;
+	return queued + pooled;
 }
 
 /**
@@ -57,34 +70,39 @@ out:
  */
 void heap_supply_trim(struct heap_supply *supply)
 {
-	unsigned int i;
+	unsigned long held, limit;
 	int nid;
 
-	for (i = 0; i < HEAP_NR_ORDERS; i++)
+	for (;;) {
+		limit = READ_ONCE(supply->config.pool_pages);
+		held = heap_supply_pooled(supply);
+		if (held <= limit)
+			return;
 		for_each_node_state(nid, N_MEMORY)
-			while (heap_supply_pooled(supply) >
-			       READ_ONCE(supply->config.pool_pages))
-				if (!supply->pools[nid][i] ||
-				    !heap_pool_shrink(supply->pools[nid][i], 1))
-					break;
+			heap_supply_reclaim_pools(supply, nid, 1);
+		/* A pool's lock may have been taken. */
+		cond_resched();
+	}
 }
 
 static unsigned long heap_shrinker_count(struct shrinker *shrinker,
 					 struct shrink_control *sc)
 {
 	struct heap_supply *supply = shrinker->private_data;
+	long queued = atomic_long_read(&supply->queued[sc->nid]);
 
-	return (deferred_free_pages(supply->queue) +
-		heap_supply_pooled(supply)) ?: SHRINK_EMPTY;
+	return (max(queued, 0) + heap_supply_pooled_on(supply, sc->nid)) ?:
+	       SHRINK_EMPTY;
 }
 
 static unsigned long heap_shrinker_scan(struct shrinker *shrinker,
 					struct shrink_control *sc)
 {
 	struct heap_supply *supply = shrinker->private_data;
-	unsigned long freed = heap_supply_reclaim(supply, sc->nr_to_scan);
+	unsigned long freed;
 
-	/* An item may be larger than what was asked for. */
+	freed = heap_supply_reclaim(supply, sc->nid, sc->nr_to_scan);
+	/* A page or a part of a buffer may be larger than what was asked for. */
 	sc->nr_scanned = max(sc->nr_to_scan, freed);
 
 	/* All there was is being worked on by somebody else. */
@@ -101,7 +119,8 @@ int heap_shrinker_register(struct heap_supply *supply)
 {
 	struct shrinker *shrinker;
 
-	shrinker = shrinker_alloc(0, "dma-heap-%s", supply->config.name);
+	shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "dma-heap-%s",
+				  supply->config.name);
 	if (!shrinker)
 		return -ENOMEM;
 

@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
@@ -17,6 +18,9 @@
 #include "heap_clean.h"
 #include "heap_pool.h"
 #include "heap_supply.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_heap.h>
 
 /*
  * Sizes that IOMMUs map well. A buffer is made of the largest that fit; fewer
@@ -86,6 +90,25 @@ struct heap_pool *heap_supply_pool(const struct heap_supply *supply,
 }
 
 /**
+ * heap_supply_pooled_on - how much clean memory of a node is kept
+ * @supply:	the supply
+ * @nid:	the node
+ *
+ * Return: pages of PAGE_SIZE in the node's pools; a snapshot.
+ */
+unsigned long heap_supply_pooled_on(const struct heap_supply *supply, int nid)
+{
+	unsigned long nr_pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
+		nr_pages += heap_pool_cached(supply->pools[nid][i]) <<
+			    heap_orders[i];
+
+	return nr_pages;
+}
+
+/**
  * heap_supply_pooled - how much clean memory is kept
  * @supply:	the supply
  *
@@ -94,15 +117,25 @@ struct heap_pool *heap_supply_pool(const struct heap_supply *supply,
 unsigned long heap_supply_pooled(const struct heap_supply *supply)
 {
 	unsigned long nr_pages = 0;
-	unsigned int i;
 	int nid;
 
-	for (nid = 0; nid < nr_node_ids; nid++)
-		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
-			nr_pages += heap_pool_cached(supply->pools[nid][i]) <<
-				    heap_orders[i];
+	for_each_node_state(nid, N_MEMORY)
+		nr_pages += heap_supply_pooled_on(supply, nid);
 
 	return nr_pages;
+}
+
+/**
+ * heap_supply_add_queued - account pages that wait to be cleaned
+ * @supply:	the supply
+ * @nid:	their node
+ * @nr_pages:	how many more, or less, in pages of PAGE_SIZE
+ */
+void heap_supply_add_queued(struct heap_supply *supply, int nid, long nr_pages)
+{
+	atomic_long_add(nr_pages, &supply->queued[nid]);
+	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE,
+			    nr_pages);
 }
 
 /**
@@ -196,8 +229,10 @@ static int heap_supply_fill(struct heap_supply *supply, struct heap_pages *buf,
 			nr = min(missing >> heap_orders[i], buf->left);
 			pool = supply->pools[numa_mem_id()][i];
 			got = 0;
-			if (heap_pages_pooled(buf) && pool)
+			if (heap_pages_pooled(buf) && pool) {
 				got = heap_pool_take(pool, buf->next, nr);
+				buf->hits[i] += got;
+			}
 			if (unlikely(!got))
 				got = heap_supply_miss(supply, buf, i, nr,
 						       missing);
@@ -238,8 +273,8 @@ static void heap_supply_uncharge(struct heap_pages *buf)
 		heap_uncharge(page, order);
 }
 
-/* Queued pages are reclaimable memory of their nodes. */
-static void heap_supply_account(struct heap_pages *buf, int sign)
+static void heap_supply_account(struct heap_supply *supply,
+				struct heap_pages *buf, int sign)
 {
 	struct scatterlist *sg;
 	long nr_pages;
@@ -247,16 +282,58 @@ static void heap_supply_account(struct heap_pages *buf, int sign)
 
 	if (nr_online_nodes == 1) {
 		nr_pages = buf->nr_pages;
-		mod_node_page_state(page_pgdat(sg_page(buf->first)),
-				    NR_KERNEL_MISC_RECLAIMABLE, sign * nr_pages);
+		heap_supply_add_queued(supply, page_to_nid(sg_page(buf->first)),
+				       sign * nr_pages);
 		return;
 	}
 
 	for_each_sgtable_sg(&buf->table, sg, i) {
 		nr_pages = sg->length >> PAGE_SHIFT;
-		mod_node_page_state(page_pgdat(sg_page(sg)),
-				    NR_KERNEL_MISC_RECLAIMABLE, sign * nr_pages);
+		heap_supply_add_queued(supply, page_to_nid(sg_page(sg)),
+				       sign * nr_pages);
 	}
+}
+
+/* Constant false without pools. */
+static bool heap_supply_defer(struct heap_supply *supply, struct heap_pages *buf)
+{
+	unsigned long nr_pages = buf->nr_pages;
+	bool accepted;
+
+	if (!heap_pages_pooled(buf) || !nr_pages || !heap_supply_pooling(supply))
+		return false;
+
+	/* Once it was accepted, the buffer is not ours. */
+	heap_supply_account(supply, buf, 1);
+	accepted = deferred_free_add(supply->queue, &buf->item, nr_pages);
+	if (!accepted) {
+		heap_supply_account(supply, buf, -1);
+		atomic_long_add(nr_pages, &supply->refused);
+	}
+	trace_dma_heap_defer(supply->config.name, nr_pages,
+			     deferred_free_pages(supply->queue), accepted);
+
+	return accepted;
+}
+
+static noinline void heap_supply_trace(struct heap_supply *supply,
+				       struct heap_pages *buf,
+				       unsigned long len, u64 start, int ret)
+{
+	unsigned long hits[HEAP_NR_ORDERS], misses[HEAP_NR_ORDERS] = { };
+	struct scatterlist *sg;
+	unsigned int j;
+	int i;
+
+	for_each_sgtable_sg(&buf->table, sg, i)
+		misses[heap_order_index(get_order(sg->length))]++;
+	for (j = 0; j < HEAP_NR_ORDERS; j++) {
+		hits[j] = min(buf->hits[j], misses[j]);
+		misses[j] -= hits[j];
+	}
+
+	trace_dma_heap_alloc(supply->config.name, len >> PAGE_SHIFT, hits,
+			     misses, ktime_get_ns() - start, ret);
 }
 
 /**
@@ -276,6 +353,10 @@ int heap_supply_alloc(struct heap_supply *supply, struct heap_pages *buf,
 		      unsigned long len)
 {
 	int ret = -ENOMEM;
+	u64 start = 0;
+
+	if (trace_dma_heap_alloc_enabled())
+		start = ktime_get_ns();
 
 	buf->supply = supply;
 	if (!heap_supply_pooling(supply) ||
@@ -286,6 +367,8 @@ int heap_supply_alloc(struct heap_supply *supply, struct heap_pages *buf,
 	if (len >> PAGE_SHIFT <= totalram_pages())
 		ret = heap_supply_fill(supply, buf, len >> PAGE_SHIFT);
 	heap_pages_end(buf);
+	if (start)
+		heap_supply_trace(supply, buf, len, start, ret);
 	if (!ret)
 		return 0;
 
@@ -310,16 +393,8 @@ void heap_supply_free(struct heap_supply *supply, struct heap_pages *buf)
 		heap_supply_uncharge(buf);
 	heap_pages_rewind(buf);
 
-	if (heap_pages_pooled(buf) && buf->nr_pages && heap_supply_pooling(supply)) {
-		/* From deferred_free_add() on the buffer isn't ours. */
-		heap_supply_account(buf, 1);
-		if (deferred_free_add(supply->queue, &buf->item, buf->nr_pages))
-			return;
-		heap_supply_account(buf, -1);
-		atomic_long_add(buf->nr_pages, &supply->refused);
-	}
-
-	heap_supply_free_now(supply, buf);
+	if (!heap_supply_defer(supply, buf))
+		heap_supply_free_now(supply, buf);
 }
 EXPORT_SYMBOL_NS_GPL(heap_supply_free, "DMA_BUF_HEAP");
 
@@ -391,6 +466,7 @@ static void heap_supply_destroy(struct heap_supply *supply)
 		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
 			heap_pool_destroy(supply->pools[nid][i]);
 	heap_clean_destroy(supply->helper);
+	kfree(supply->queued);
 	kfree(supply);
 }
 
@@ -417,9 +493,11 @@ struct heap_supply *heap_supply_create(const struct heap_supply_config *config)
 	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL))
 		return supply;
 
+	supply->queued = kcalloc(nr_node_ids, sizeof(*supply->queued),
+				 GFP_KERNEL);
 	supply->helper = heap_clean_create(supply, HEAP_ZERO_BATCH_MAX,
 					   GFP_KERNEL);
-	if (!supply->helper) {
+	if (!supply->queued || !supply->helper) {
 		ret = -ENOMEM;
 		goto destroy;
 	}

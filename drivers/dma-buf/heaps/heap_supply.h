@@ -65,6 +65,7 @@ struct heap_supply_config {
  * @debugfs:	the heap's directory
  * @method:	how pages are cleared
  * @batch:	and how many at a time
+ * @queued:	[node] pages of PAGE_SIZE in @queue, as accounted in vmstat
  * @misses:	pages per order that had to come from the page allocator
  * @zeroed:	pages cleared, in pages of PAGE_SIZE like the following
  * @zero_failed: pages that could not be cleared and left
@@ -82,6 +83,7 @@ struct heap_supply {
 	enum heap_zero_method method;
 	unsigned int batch;
 
+	atomic_long_t *queued;
 	atomic_long_t misses[HEAP_NR_ORDERS];
 	atomic_long_t zeroed;
 	atomic_long_t zero_failed;
@@ -121,9 +123,11 @@ bool heap_supply_pooling(const struct heap_supply *supply);
 struct heap_pool *heap_supply_pool(const struct heap_supply *supply,
 				   const struct page *page, unsigned int order);
 unsigned long heap_supply_pooled(const struct heap_supply *supply);
+unsigned long heap_supply_pooled_on(const struct heap_supply *supply, int nid);
 void heap_supply_release(struct heap_supply *supply, struct page *page,
 			 unsigned int order);
-unsigned long heap_supply_reclaim(struct heap_supply *supply,
+void heap_supply_add_queued(struct heap_supply *supply, int nid, long nr_pages);
+unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages);
 void heap_supply_trim(struct heap_supply *supply);
 int heap_shrinker_register(struct heap_supply *supply);
