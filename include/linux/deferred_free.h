@@ -103,5 +103,6 @@ unsigned long deferred_free_items(const struct deferred_free_queue *queue);
 unsigned long deferred_free_limit(const struct deferred_free_queue *queue);
 void deferred_free_set_limit(struct deferred_free_queue *queue,
 			     unsigned long max_pages);
+void deferred_free_set_nice(struct deferred_free_queue *queue, int nice);
 
 #endif /* _LINUX_DEFERRED_FREE_H */

@@ -275,6 +275,22 @@ void deferred_free_set_limit(struct deferred_free_queue *queue,
 EXPORT_SYMBOL_GPL(deferred_free_set_limit);
 
 /**
+ * deferred_free_set_nice - change the priority of the helper thread
+ * @queue:	the queue
+ * @nice:	from %MIN_NICE to %MAX_NICE; 0 unless this has been called
+ *
+ * A helper that only runs when nobody else does leaves memory unusable just when
+ * the system is busy; the queue's bound then makes closing tasks free it.
+ *
+ * Context: process context.
+ */
+void deferred_free_set_nice(struct deferred_free_queue *queue, int nice)
+{
+	set_user_nice(queue->helper, nice);
+}
+EXPORT_SYMBOL_GPL(deferred_free_set_nice);
+
+/**
  * deferred_free_create - create a queue and start its helper thread
  * @name:	of the thread
  * @ops:	callbacks, must outlive the queue

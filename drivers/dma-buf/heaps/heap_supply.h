@@ -100,6 +100,7 @@ void heap_supply_set_limits(struct heap_supply *supply, unsigned long pool_pages
 			    unsigned long queue_pages);
 void heap_supply_set_zeroing(struct heap_supply *supply,
 			     enum heap_zero_method method, unsigned int batch);
+void heap_supply_set_nice(struct heap_supply *supply, int nice);
 
 int heap_supply_alloc(struct heap_supply *supply, struct heap_pages *pages,
 		      unsigned long len);

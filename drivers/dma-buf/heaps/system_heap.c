@@ -25,6 +25,7 @@
 #include <linux/module.h>
 #include <linux/pgtable.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/prio.h>
 #include <linux/set_memory.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -446,6 +447,7 @@ static struct system_heap_priv system_heap_cc_shared_priv = {
 
 static unsigned int pool_limit_mb = FROM_MEMORY;
 static unsigned int queue_limit_mb = FROM_MEMORY;
+static int helper_nice;
 static unsigned int zero_batch = HEAP_ZERO_BATCH_DEFAULT;
 static enum heap_zero_method zero_method = HEAP_ZERO_VMAP;
 
@@ -468,6 +470,7 @@ static void system_heap_apply_parameters(void)
 	heap_supply_set_limits(supply, mb_to_pages(pool_limit_mb),
 			       mb_to_pages(queue_limit_mb));
 	heap_supply_set_zeroing(supply, zero_method, zero_batch);
+	heap_supply_set_nice(supply, helper_nice);
 }
 
 static int set_limit(const char *val, const struct kernel_param *kp)
@@ -492,6 +495,22 @@ static int set_batch(const char *val, const struct kernel_param *kp)
 		system_heap_apply_parameters();
 
 	return ret;
+}
+
+static int set_nice(const char *val, const struct kernel_param *kp)
+{
+	int nice, ret;
+
+	ret = kstrtoint(val, 0, &nice);
+	if (ret)
+		return ret;
+	if (nice < MIN_NICE || nice > MAX_NICE)
+		return -EINVAL;
+
+	helper_nice = nice;
+	system_heap_apply_parameters();
+
+	return 0;
 }
 
 static int set_method(const char *val, const struct kernel_param *kp)
@@ -522,6 +541,11 @@ static const struct kernel_param_ops batch_ops = {
 	.get = param_get_uint,
 };
 
+static const struct kernel_param_ops nice_ops = {
+	.set = set_nice,
+	.get = param_get_int,
+};
+
 static const struct kernel_param_ops method_ops = {
 	.set = set_method,
 	.get = get_method,
@@ -533,6 +557,9 @@ MODULE_PARM_DESC(pool_limit_mb,
 module_param_cb(queue_limit_mb, &limit_ops, &queue_limit_mb, 0644);
 MODULE_PARM_DESC(queue_limit_mb,
 		 "Freed pages waiting to be zeroed at most, in MiB (default: a sixteenth of memory)");
+module_param_cb(helper_nice, &nice_ops, &helper_nice, 0644);
+MODULE_PARM_DESC(helper_nice,
+		 "Priority of the thread that zeroes freed pages, -20 to 19 (default 0)");
 module_param_cb(zero_method, &method_ops, NULL, 0644);
 MODULE_PARM_DESC(zero_method,
 		 "How freed pages are zeroed: vmap (map a batch, default) or direct (page by page through the direct map)");
