@@ -136,6 +136,19 @@ static void heap_clean_batch(struct heap_clean *clean)
 	clean->batch = min(READ_ONCE(supply->batch), clean->batch_max);
 }
 
+/* The page allocator knows how to keep bad memory from being used again. */
+static bool heap_clean_poisoned(struct page *page, unsigned int order)
+{
+	unsigned int i;
+
+	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		for (i = 0; i < 1U << order; i++)
+			if (PageHWPoison(page + i))
+				return true;
+
+	return false;
+}
+
 static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 			      unsigned int order)
 {
@@ -147,7 +160,8 @@ static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 		return false;
 
 	held = heap_supply_pooled(supply) + clean->nr_pages + (1UL << order);
-	return held <= READ_ONCE(supply->config.pool_pages);
+	return held <= READ_ONCE(supply->config.pool_pages) &&
+	       !heap_clean_poisoned(page, order);
 }
 
 static unsigned long heap_clean_free(struct deferred_free_item *item,
