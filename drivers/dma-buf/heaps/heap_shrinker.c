@@ -13,6 +13,9 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+/* How often to try for a pool's lock; whoever has it may be clearing 1 MiB. */
+#define TRIM_TRIES	1000
+
 static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
 					       int nid, unsigned long nr_pages)
 {
@@ -70,17 +73,20 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
  */
 void heap_supply_trim(struct heap_supply *supply)
 {
-	unsigned long held, limit;
+	unsigned int fruitless = 0;
+	unsigned long freed;
 	int nid;
 
-	for (;;) {
-		limit = READ_ONCE(supply->config.pool_pages);
-		held = heap_supply_pooled(supply);
-		if (held <= limit)
-			return;
+	while (heap_supply_pooled(supply) >
+	       READ_ONCE(supply->config.pool_pages)) {
+		freed = 0;
 		for_each_node_state(nid, N_MEMORY)
-			heap_supply_reclaim_pools(supply, nid, 1);
-		/* A pool's lock may have been taken. */
+			freed += heap_supply_reclaim_pools(supply, nid, 1);
+		if (freed)
+			continue;
+		/* Somebody has a pool's lock. What is left is trimmed next time. */
+		if (++fruitless == TRIM_TRIES)
+			break;
 		cond_resched();
 	}
 }

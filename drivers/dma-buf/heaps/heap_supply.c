@@ -2,6 +2,7 @@
 /*
  * Where a heap's pages come from, and where they go; see heap_supply.h
  */
+#include <linux/cpuset.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
@@ -155,12 +156,30 @@ void heap_supply_release(struct heap_supply *supply, struct page *page,
 		__free_pages(page, order);
 }
 
+/*
+ * The pool to take from: that of the nearest node, unless the task has been told
+ * where its memory is to come from. The page allocator knows the rules then.
+ */
+static struct heap_pool *heap_supply_local(const struct heap_supply *supply,
+					   unsigned int i)
+{
+	int nid = numa_mem_id();
+
+#ifdef CONFIG_NUMA
+	if (nr_online_nodes > 1 &&
+	    (current->mempolicy || !node_isset(nid, cpuset_current_mems_allowed)))
+		return NULL;
+#endif
+
+	return supply->pools[nid][i];
+}
+
 /* Nothing was cached: @missing pages of PAGE_SIZE are needed, get up to @nr. */
 static noinline unsigned int
 heap_supply_miss(struct heap_supply *supply, struct heap_pages *buf,
 		 unsigned int i, unsigned int nr, unsigned long missing)
 {
-	struct heap_pool *pool = supply->pools[numa_mem_id()][i];
+	struct heap_pool *pool = heap_supply_local(supply, i);
 	unsigned int order = heap_orders[i], got = 0;
 	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
 	struct page *page;
@@ -227,7 +246,7 @@ static int heap_supply_fill(struct heap_supply *supply, struct heap_pages *buf,
 				return -ENOMEM;
 
 			nr = min(missing >> heap_orders[i], buf->left);
-			pool = supply->pools[numa_mem_id()][i];
+			pool = heap_supply_local(supply, i);
 			got = 0;
 			if (heap_pages_pooled(buf) && pool) {
 				got = heap_pool_take(pool, buf->next, nr);
