@@ -14,6 +14,9 @@ log=$build/check.log
 heaps=drivers/dma-buf/heaps
 n=0
 
+lock_tree "$1"
+"$HARNESS/graft.sh" "$1"
+
 # result NAME OUTPUT: passed when there is no output.
 result() {
 	n=$((n + 1))
@@ -59,6 +62,7 @@ put "$1/build/debug/.config" "$build/.config"
 find "$build/$heaps" -name '*.o' -delete 2>/dev/null || true
 failure=$(heaps_make "checked objects") && failure=
 result "W=1 build of $heaps" "$failure$(findings)"
-failure=$(heaps_make "sparse" C=2) && failure=
+failure=$(heaps_make "sparse" C=2 "CHECK=$HARNESS/sparse.sh") && failure=
+! grep -q "is not available or not up to date" "$log" || failure="sparse did not run"
 result "sparse on $heaps" "$failure$(findings)"
 echo "1..$n"

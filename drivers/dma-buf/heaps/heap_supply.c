@@ -43,6 +43,11 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 #define HELP_PAGES	256
 
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
+/*
+ * A buffer that its cgroup has no room for is an error of the task that asks for
+ * it, not a reason to kill it or another one.
+ */
+#define CHARGED_GFP	__GFP_RETRY_MAYFAIL
 /* A high order is worth having only if it is to be had at once. */
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
@@ -198,7 +203,7 @@ heap_supply_miss(struct heap_supply *supply, struct heap_pages *buf,
 	}
 
 	if (buf->charged)
-		gfp |= __GFP_ACCOUNT;
+		gfp |= order ? __GFP_ACCOUNT : __GFP_ACCOUNT | CHARGED_GFP;
 	page = alloc_pages(gfp, order);
 	if (!page)
 		return 0;
@@ -214,7 +219,7 @@ heap_supply_charge(struct heap_supply *supply, struct heap_pages *buf,
 		   unsigned int i, unsigned int nr)
 {
 	unsigned int order = heap_orders[i], done, put;
-	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP | CHARGED_GFP;
 	struct page *page;
 
 	for (done = 0; done < nr; done++) {
