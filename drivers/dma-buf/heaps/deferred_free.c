@@ -339,11 +339,12 @@ EXPORT_SYMBOL_GPL(deferred_free_create);
  */
 void deferred_free_destroy(struct deferred_free_queue *queue)
 {
-	struct deferred_free_run rest = { .reason = DEFERRED_FREE_PRESSURE };
-
 	kthread_stop(queue->helper);
 	timer_shutdown_sync(&queue->timer);
-	while (deferred_free_run(queue, ULONG_MAX, &rest))
+
+	/* The helper's context: its runs are not asked about by ->accept(). */
+	queue->run.reason = DEFERRED_FREE_PRESSURE;
+	while (deferred_free_run(queue, ULONG_MAX, &queue->run))
 		;
 	kfree(queue);
 }

@@ -66,7 +66,7 @@ struct page *heap_pages_pop(struct heap_pages *pages, unsigned int *order)
 EXPORT_SYMBOL_IF_KUNIT(heap_pages_pop);
 
 /**
- * heap_pages_fini - free what heap_pages_add() has allocated
+ * heap_pages_fini - free what heap_pages_reserve() has allocated
  * @pages:	the scatterlist; its pages are no concern of this
  */
 void heap_pages_fini(struct heap_pages *pages)

@@ -30,6 +30,7 @@ struct heap_supply;
  * @nr_pages:	pages of PAGE_SIZE added
  * @next:	while allocating the entry to fill next, while freeing the entry to
  *		free next
+ * @last:	the last entry added
  * @left:	entries that can be filled or are to be freed, from @next on
  * @nr_first:	usable entries in @first
  * @hits:	entries, by index into heap_orders, that were found clean in a pool
@@ -43,6 +44,7 @@ struct heap_pages {
 	struct deferred_free_item item;
 	unsigned long nr_pages;
 	struct scatterlist *next;
+	struct scatterlist *last;
 	unsigned int left;
 	unsigned int nr_first;
 	u32 hits[3];
@@ -96,13 +98,14 @@ static inline int heap_pages_reserve(struct heap_pages *pages)
 /**
  * heap_pages_added - the next entries have been set
  * @pages:	the scatterlist
- * @nr:		how many, not more than &heap_pages.left
+ * @nr:		how many, at least 1 and not more than &heap_pages.left
  * @order:	of each of their pages
  */
 static inline void heap_pages_added(struct heap_pages *pages, unsigned int nr,
 				    unsigned int order)
 {
 	pages->next += nr;
+	pages->last = pages->next - 1;
 	pages->left -= nr;
 	pages->table.orig_nents += nr;
 	pages->nr_pages += (unsigned long)nr << order;
@@ -115,8 +118,9 @@ static inline void heap_pages_added(struct heap_pages *pages, unsigned int nr,
 static inline void heap_pages_end(struct heap_pages *pages)
 {
 	pages->table.nents = pages->table.orig_nents;
-	if (pages->table.nents)
-		sg_mark_end(pages->next - 1);
+	/* Not @next - 1: that may be the first entry of a new segment. */
+	if (pages->last)
+		sg_mark_end(pages->last);
 }
 
 /**

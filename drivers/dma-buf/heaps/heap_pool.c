@@ -99,7 +99,11 @@ static bool heap_pool_recycle(struct heap_pool *pool, struct page *page)
 	page_pool_put_full_page(pool->pp, page, true);
 
 	/* Once released, it cannot become a page of this pool under the lock. */
-	return heap_pool_owns(page) && page->pp == pool->pp;
+	if (heap_pool_owns(page) && page->pp == pool->pp)
+		return true;
+
+	atomic_long_inc(&pool->released);
+	return false;
 }
 
 /* Inlined, like what follows, for a loop without calls but to page_pool. */

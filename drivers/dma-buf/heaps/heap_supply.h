@@ -96,6 +96,7 @@ struct heap_supply {
 
 /* For heaps. */
 struct heap_supply *heap_supply_create(const struct heap_supply_config *config);
+void heap_supply_destroy(struct heap_supply *supply);
 void heap_supply_set_limits(struct heap_supply *supply, unsigned long pool_pages,
 			    unsigned long queue_pages);
 void heap_supply_set_zeroing(struct heap_supply *supply,

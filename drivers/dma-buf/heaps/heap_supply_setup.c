@@ -2,10 +2,12 @@
 /*
  * Making a heap's supply, and changing its settings; see heap_supply.h
  */
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 
 #include "heap_clean.h"
@@ -83,26 +85,34 @@ static int heap_supply_create_pools(struct heap_supply *supply)
 	return 0;
 }
 
-static void heap_supply_destroy(struct heap_supply *supply)
+/**
+ * heap_supply_destroy - the opposite of heap_supply_create()
+ * @supply:	the supply; no page of it may be in use
+ *
+ * Context: may sleep.
+ */
+void heap_supply_destroy(struct heap_supply *supply)
 {
 	unsigned int i;
 	int nid;
 
+	debugfs_remove(supply->debugfs);
+	shrinker_free(supply->shrinker);
 	if (!IS_ERR_OR_NULL(supply->queue))
 		deferred_free_destroy(supply->queue);
 	for (nid = 0; nid < nr_node_ids; nid++)
 		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
 			heap_pool_destroy(supply->pools[nid][i]);
-	heap_clean_destroy(supply->helper);
+	if (supply->helper)
+		heap_clean_destroy(supply->helper);
 	kfree(supply->queued);
 	kfree(supply);
 }
+EXPORT_SYMBOL_NS_GPL(heap_supply_destroy, "DMA_BUF_HEAP");
 
 /**
  * heap_supply_create - make a supply
  * @config:	copied
- *
- * There is no opposite: heaps stay until the system goes down.
  *
  * Context: may sleep.
  * Return: the supply, or an ERR_PTR().

@@ -605,8 +605,10 @@ static int __init system_heap_create(void)
 		return ret;
 
 	heap = dma_heap_add(&exp_info);
-	if (IS_ERR(heap))
+	if (IS_ERR(heap)) {
+		heap_supply_destroy(supply);
 		return PTR_ERR(heap);
+	}
 
 	if (IS_ENABLED(CONFIG_HIGHMEM) ||
 	    !IS_ENABLED(CONFIG_DMABUF_HEAPS_SYSTEM_CC_SHARED) ||

@@ -55,15 +55,17 @@ struct ctx {
 	unsigned long flush_pages;
 	atomic_t nr_errors;
 	atomic_t nr_gone;
+	/* Protects the log. */
 	spinlock_t lock;
 	unsigned int nr_log;
 	struct log_entry log[MAX_LOG];
+
 	struct ctx_item items[MAX_ITEMS];
 };
 
 static unsigned long ctx_free(struct deferred_free_item *item,
-				unsigned long nr_pages,
-				struct deferred_free_run *run)
+			      unsigned long nr_pages,
+			      struct deferred_free_run *run)
 {
 	struct ctx_item *it = container_of(item, struct ctx_item, item);
 	struct ctx *ctx = it->ctx;
@@ -71,7 +73,9 @@ static unsigned long ctx_free(struct deferred_free_item *item,
 
 	if (it == &ctx->stopper) {
 		complete(&ctx->stopped);
-		while (!wait_for_completion_timeout(&ctx->go_on, 1) &&
+		/* By the helper only, not if a test ended before it came. */
+		while (run->reason == DEFERRED_FREE_NORMAL &&
+		       !wait_for_completion_timeout(&ctx->go_on, 1) &&
 		       !kthread_should_stop())
 			;
 		return it->nr_pages;
@@ -110,7 +114,7 @@ static unsigned long ctx_free(struct deferred_free_item *item,
 }
 
 static bool ctx_accept(const struct deferred_free_item *item,
-			 const struct deferred_free_run *run)
+		       const struct deferred_free_run *run)
 {
 	return !container_of_const(item, struct ctx_item, item)->unacceptable;
 }
@@ -120,8 +124,7 @@ static const struct deferred_free_ops ctx_ops = {
 	.accept = ctx_accept,
 };
 
-static bool ctx_add(struct ctx *ctx, unsigned int id,
-		      unsigned long nr_pages)
+static bool ctx_add(struct ctx *ctx, unsigned int id, unsigned long nr_pages)
 {
 	struct ctx_item *it = &ctx->items[id];
 
@@ -179,7 +182,7 @@ static void ctx_destroy(struct ctx *ctx)
 }
 
 static void ctx_create(struct kunit *test, const struct deferred_free_ops *ops,
-			 unsigned long max_pages)
+		       unsigned long max_pages)
 {
 	struct ctx *ctx = test->priv;
 
@@ -187,7 +190,7 @@ static void ctx_create(struct kunit *test, const struct deferred_free_ops *ops,
 	reinit_completion(&ctx->stopped);
 	reinit_completion(&ctx->go_on);
 	ctx->queue = deferred_free_create("deferred_kunit", ops, ctx,
-					    max_pages);
+					  max_pages);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->queue);
 }
 

@@ -372,8 +372,7 @@ static void test_refill_full(struct kunit *test)
 }
 
 #define NR_TASKS	4
-#define NR_ROUNDS	1500
-#define NR_TAKEN	5U
+#define NR_TAKEN	24U
 
 struct pool_user {
 	struct heap_pool *pool;
@@ -406,7 +405,7 @@ static int user_fn(void *data)
 	struct page *pages[NR_TAKEN];
 	unsigned int round, nr, i;
 
-	for (round = 0; round < NR_ROUNDS; round++) {
+	for (round = 0; !kthread_should_stop(); round++) {
 		nr = user->seed++ % NR_TAKEN + 1;
 		nr = heap_pool_take(user->pool, sg, nr) ?:
 		     heap_pool_fetch(user->pool, sg, nr);
@@ -428,10 +427,6 @@ static int user_fn(void *data)
 		heap_pool_put(user->pool, pages, nr);
 	}
 
-	/* Until somebody asks for the result. */
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(1);
-
 	return 0;
 }
 
@@ -442,7 +437,7 @@ static void test_concurrent(struct kunit *test)
 	struct pool_user users[NR_TASKS];
 	unsigned int i, started;
 
-	ctx_create(test, 4 * ctx->nr);
+	ctx_create(test, NR_TASKS * NR_TAKEN);
 	for (started = 0; started < NR_TASKS; started++) {
 		users[started] = (struct pool_user) {
 			.pool = ctx->pool,
@@ -457,6 +452,7 @@ static void test_concurrent(struct kunit *test)
 			break;
 	}
 	KUNIT_EXPECT_EQ(test, NR_TASKS, started);
+	msleep(1000);
 	for (i = 0; i < started; i++)
 		kthread_stop(users[i].task);
 
