@@ -96,6 +96,9 @@ void heap_supply_destroy(struct heap_supply *supply)
 	unsigned int i;
 	int nid;
 
+	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_POOL))
+		goto free;
+
 	debugfs_remove(supply->debugfs);
 	shrinker_free(supply->shrinker);
 	if (!IS_ERR_OR_NULL(supply->queue))
@@ -105,6 +108,7 @@ void heap_supply_destroy(struct heap_supply *supply)
 			heap_pool_destroy(supply->pools[nid][i]);
 	if (supply->helper)
 		heap_clean_destroy(supply->helper);
+free:
 	kfree(supply->queued);
 	kfree(supply);
 }
