@@ -141,7 +141,6 @@ static void expect_balance(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, st.pool_bytes);
 	EXPECT_EQ(0, st.queue_bytes);
 	EXPECT_EQ(0, st.queue_buffers);
-	EXPECT_EQ(0, st.zero_failed_bytes);
 
 	misc = vmstat_read("nr_kernel_misc_reclaimable");
 	EXPECT_LE(misc_before - MISC_TOLERANCE, misc);
@@ -284,6 +283,51 @@ TEST_F_TIMEOUT(balance, sigkill, 60)
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
+	expect_balance(_metadata, self->known, self->misc);
+}
+
+static long long taken_bytes(void)
+{
+	struct heap_stats st;
+	long long sum = 0;
+	int i;
+
+	if (heap_stats_read(&st))
+		return -1;
+	for (i = 0; i < NR_HEAP_ORDERS; i++)
+		sum += (st.order[i].hits + st.order[i].misses) <<
+		       st.order[i].order;
+	return sum * (long long)PAGE_BYTES;
+}
+
+/* Who is killed while it allocates does not go on to the end */
+TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
+{
+	long long len = meminfo_read("MemAvailable") / 2, before, taken;
+	int status, early = 0, i;
+	double end;
+	pid_t pid;
+
+	for (i = 0; i < 4 && !early; i++) {
+		before = taken_bytes();
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			heap_alloc(self->heap, len);
+			_exit(0);
+		}
+		end = seconds() + 20;
+		while (taken_bytes() - before < len / 32 && seconds() < end)
+			;
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		taken = taken_bytes() - before;
+		TH_LOG("killed after %lld of %lld MiB", taken / (long long)MIB,
+		       len / (long long)MIB);
+		/* It may have been done before the signal reached it */
+		early = taken < len / 8 * 7;
+	}
+	EXPECT_TRUE(early);
 	expect_balance(_metadata, self->known, self->misc);
 }
 

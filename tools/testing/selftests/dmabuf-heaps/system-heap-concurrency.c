@@ -8,6 +8,7 @@
  * of the other, or, on arrival, a page that is not zero.
  */
 #include <pthread.h>
+#include <signal.h>
 
 #include "kselftest_harness.h"
 #include "dma_heap_util.h"
@@ -157,6 +158,26 @@ static void disturb(double end, bool pressure, const struct heap_params *p)
 	}
 }
 
+/* Workers die in the middle of whatever they do, and others take over */
+static void kill_workers(double end, struct worker *workers, pid_t *pids)
+{
+	unsigned int rnd = 42, i;
+	int status;
+
+	while (seconds() < end) {
+		usleep(next_random(&rnd) % 100000);
+		i = next_random(&rnd) % NR_WORKERS;
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], &status, 0);
+		workers[i].rnd = next_random(&rnd);
+		pids[i] = fork();
+		if (!pids[i]) {
+			work(&workers[i]);
+			_exit(0);
+		}
+	}
+}
+
 FIXTURE(owner)
 {
 	struct heap_params params;
@@ -168,6 +189,7 @@ FIXTURE_VARIANT(owner)
 	bool processes;
 	bool pressure;
 	bool parameters;
+	bool killed;
 };
 
 FIXTURE_VARIANT_ADD(owner, threads)
@@ -188,6 +210,12 @@ FIXTURE_VARIANT_ADD(owner, parameters)
 {
 	.processes = true,
 	.parameters = true,
+};
+
+FIXTURE_VARIANT_ADD(owner, killed)
+{
+	.processes = true,
+	.killed = true,
 };
 
 FIXTURE_SETUP(owner)
@@ -241,6 +269,8 @@ TEST_F_TIMEOUT(owner, stamps_survive, 60)
 
 	if (variant->pressure || variant->parameters)
 		disturb(end, variant->pressure, &self->params);
+	if (variant->killed)
+		kill_workers(end, workers, pids);
 
 	for (i = 0; i < NR_WORKERS; i++) {
 		if (!variant->processes) {
