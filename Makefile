@@ -17,14 +17,39 @@ help:
 	@echo "make run        build a kernel with the heap, boot it, show the heap at work"
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
+	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
+	@echo "make bench-baseline             set the figures that make test holds us to"
+	@echo "make bench-zeroing   what zeroing costs by batch and order, out/zeroing.svg"
+	@echo "make bench-tasks     many tasks at once"
+	@echo "make bench-latency   from the last put until the pages can be used again"
+	@echo "make bench-memory    bookkeeping, and what is held at most"
+	@echo "make mutants    break the driver in many ways; some test must notice each"
+	@echo "                (ONLY=\"NAME...\" for some of them)"
+	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
 	@echo "make shell      an interactive guest"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
 	@echo "KERNEL=7.3 chooses a kernel, V=1 says more, JOBS=N limits the build"
+	@echo "ACCEL=wall measures real time, with KVM where it works, instead of instructions"
 
 run test bench shell:
 	@$(HARNESS)/$@.sh
+
+bench-compare:
+	@$(HARNESS)/bench-compare.sh "$(REF)"
+
+bench-zeroing bench-tasks bench-latency bench-memory:
+	@$(HARNESS)/bench-table.sh $(@:bench-%=%)
+
+bench-baseline:
+	@$(HARNESS)/bench-guard.sh update
+
+mutants:
+	@$(HARNESS)/mutants.sh $(ONLY)
+
+soak:
+	@$(HARNESS)/soak.sh $(MINUTES)
 
 clean:
 	rm -rf out
@@ -32,4 +57,5 @@ clean:
 distclean: clean
 	@$(HARNESS)/distclean.sh
 
-.PHONY: help run test bench shell clean distclean
+.PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-latency \
+	bench-memory mutants soak shell clean distclean

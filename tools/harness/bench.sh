@@ -2,20 +2,32 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # bench.sh: measure the heap beside the kernel's own (stock) and one without
-# pages (empty), in one boot on the machine that counts instructions.  Writes
-# out/bench.json and prints a table.  A heap without results is a failure.
+# pages (empty), all in one boot.  Prints a table, writes out/bench.json and
+# draws out/bench.svg.  BENCH_ARGS are options of the programs (see
+# tools/bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
+# (see bench-lib.sh), BENCH_RUN another name for what is written.  A heap
+# without results is a failure, unless BENCH_ARGS left some out on purpose.
 . "$(dirname "$0")/lib.sh"
+. "$HARNESS/bench-lib.sh"
 
+run=${BENCH_RUN:-bench}
 lock_out
 "$HARNESS/kernel.sh" bench >/dev/null
-[ -x "$OUT/bench/bin/heap-bench" ] || die "there is no tools/bench/heap-bench.c"
-echo "heap-bench 3000 heap-bench ${BENCH_ARGS:-}" | "$HARNESS/guest.sh" bench icount bench
-report=$OUT/runs/bench/report.log
-if ! grep -qax '@@END heap-bench exit=0' "$report"; then
-	grep -a -v '^result ' "$report" | tail -n 20 >&2
-	die "heap-bench failed"
+bench_machine
+commands=()
+for program in ${BENCH_PROGRAMS:-heap-bench heap-use heap-mix}; do
+	commands+=("$program${BENCH_ARGS:+ $BENCH_ARGS}")
+done
+bench_boot "$run" "${commands[@]}"
+
+plot=$OUT/runs/$run/plot.dat
+awk -v kernel="$(cat "$OUT/bench/version")" -v json="$OUT/$run.json.tmp" \
+	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="${BENCH_ARGS:-}" \
+	-f "$HARNESS/bench.awk" "$report" || die "there is no full set of results"
+mv "$OUT/$run.json.tmp" "$OUT/$run.json"
+say "written: $OUT/$run.json"
+# No plot of a part.
+if [ -z "${BENCH_ARGS:-}" ]; then
+	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench.gp"
+	say "written: $OUT/$run.svg"
 fi
-awk -v kernel="$(cat "$OUT/bench/version")" -v json="$OUT/bench.json.tmp" \
-	-f "$HARNESS/bench.awk" "$report" || die "heap-bench gave no full set of results"
-mv "$OUT/bench.json.tmp" "$OUT/bench.json"
-say "written: $OUT/bench.json"

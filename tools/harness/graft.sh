@@ -7,10 +7,12 @@
 # Promises: whatever was grafted before, the tree afterwards is pristine files,
 # our files, and edits/*.edit applied to pristine originals (kept in DIR/orig);
 # a file whose content stays keeps its time, so that make rebuilds only what
-# changed.  The caller holds the build lock.
+# changed.  One run at a time does
+# this and what depends on it (lock_tree).
 . "$(dirname "$0")/lib.sh"
 
 dir=$1
+lock_tree "$dir"
 tree=$dir/linux
 orig=$dir/orig
 list=$dir/grafted	# paths that are, or may be, not pristine

@@ -17,7 +17,7 @@ done
 
 "$HARNESS/deps.sh"
 dir=$("$HARNESS/fetch.sh")
-lock 8 "build-$(basename "$dir")"
+lock_tree "$dir"
 "$HARNESS/graft.sh" "$dir"
 
 for name in "$@"; do

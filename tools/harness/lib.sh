@@ -30,6 +30,14 @@ lock() {
 	flock "$1"
 }
 
+# lock_tree DIR: the tree in DIR, its graft and builds are ours until this script
+# ends; scripts that it calls know.
+lock_tree() {
+	[ "${TREE_LOCKED:-}" != "$1" ] || return 0
+	lock 8 "build-$(basename "$1")"
+	export TREE_LOCKED=$1
+}
+
 # need_space MIB WHAT: fail before a disk fills up, not after.
 need_space() {
 	local free

@@ -89,6 +89,15 @@ judge host "$OUT/test/host.list" "$OUT/test/host.log"
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
 GUEST_CPUS=2 GUEST_MEM=1024 boot small bench
 
+echo "== guard: warm and cold allocations beside tools/bench/baseline"
+{
+	echo "@@BEGIN guard"
+	"$HARNESS/bench-guard.sh" && code=0 || code=$?
+	echo "@@END guard exit=$code"
+} >"$OUT/test/guard.log"
+echo "guard guard ktap 0 -" >"$OUT/test/guard.list"
+judge guard "$OUT/test/guard.list" "$OUT/test/guard.log"
+
 [ "$skipped" = 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the measuring programs share beyond heap.h: options, samples and their
+ * result line, CPU time of the whole machine, and a heap's state before a
+ * measurement.
+ *
+ * Output: result <case> <op> <heap> <size> <n> <p50> <p99> <mean>, and lines
+ * that begin with # for the reader.
+ *
+ * The whole machine's work is the CPU time of a program's tasks plus that of
+ * all kernel threads. Elapsed time would count the sleep in which a program
+ * waits for the helper. CPU time is in nanoseconds of the scheduler's clock,
+ * which on the deterministic machine runs on the time stamp counter: the ratio
+ * is measured at the start.
+ */
+#ifndef TOOLS_BENCH_BENCH_H
+#define TOOLS_BENCH_BENCH_H
+
+#include <ctype.h>
+#include <dirent.h>
+#include <getopt.h>
+
+#include "heap.h"
+
+#define MAX_SAMPLES	2048
+#define MAX_TASKS	64
+
+/* The sizes measured, and how often a case repeats at each */
+struct size_plan {
+	size_t len;
+	int samples;		/* warm, close, touch and the like */
+	int cold;
+	int pairs;		/* per block of churn */
+};
+
+/* A block of churn is, from 1 MiB on, more than a queue of usual size takes */
+static const struct size_plan plans[] = {
+	{  4 * KIB, 401, 101, 3000 },
+	{ 64 * KIB, 401, 101, 3000 },
+	{      MIB, 201, 101,  400 },
+	{  8 * MIB,  61,  31,   64 },
+	{ 32 * MIB,  31,  21,   24 },
+};
+
+static const char * const bench_heaps[] = { "system", "stock", "empty" };
+
+static double ticks_per_cpu_ns = 1;
+static uint64_t samples[MAX_SAMPLES];
+static bool pooled;		/* whether the heap measured has a helper */
+
+static inline void result(const char *name, const char *op, const char *heap,
+			  size_t size, int n)
+{
+	double sum = 0;
+	int i;
+
+	sort_u64(samples, n);
+	for (i = 0; i < n; i++)
+		sum += samples[i];
+	printf("result %s %s %s %zu %d %llu %llu %.0f\n", name, op, heap, size,
+	       n, (unsigned long long)percentile(samples, n, 50),
+	       (unsigned long long)percentile(samples, n, 99), sum / n);
+	fflush(stdout);
+}
+
+/* ---- CPU time ---- */
+
+/* clock_getcpuclockid() for another process, which libc restricts to users */
+static inline clockid_t cpu_clock(pid_t pid)
+{
+	return ((clockid_t)~pid << 3) | 2;
+}
+
+static inline uint64_t cpu_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	return clock_gettime(clock, &ts) ? 0 : timespec_ns(&ts);
+}
+
+static pid_t kthreads[1024];
+static int nr_kthreads;
+
+/* Kernel threads are the children of kthreadd, which is process 2 */
+static inline bool is_kthread(const char *pid, char *comm, size_t len)
+{
+	char path[64], buf[512], *start, *end;
+	ssize_t n;
+	int fd, ppid;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	start = strchr(buf, '(');
+	end = strrchr(buf, ')');
+	if (!start || !end || sscanf(end + 1, " %*c %d", &ppid) != 1)
+		return false;
+	snprintf(comm, len, "%.*s", (int)(end - start - 1), start + 1);
+	return ppid == 2;
+}
+
+/* Finds all that exist now; returns the one named @name, or 0 */
+static inline pid_t find_kthreads(const char *name)
+{
+	struct dirent *d;
+	pid_t named = 0;
+	char comm[64];
+	DIR *dir;
+
+	dir = opendir("/proc");
+	if (!dir)
+		fail("/proc: %s", strerror(errno));
+	nr_kthreads = 0;
+	while ((d = readdir(dir))) {
+		if (!isdigit((unsigned char)d->d_name[0]) ||
+		    !is_kthread(d->d_name, comm, sizeof(comm)))
+			continue;
+		if (nr_kthreads < (int)ARRAY_SIZE(kthreads))
+			kthreads[nr_kthreads++] = atoi(d->d_name);
+		if (name && !strcmp(comm, name))
+			named = atoi(d->d_name);
+	}
+	closedir(dir);
+	return named;
+}
+
+/* What the kernel threads have used; the ones that were found */
+static inline uint64_t kthreads_ns(void)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < nr_kthreads; i++)
+		sum += cpu_ns(cpu_clock(kthreads[i]));
+	return sum;
+}
+
+static inline void calibrate_cpu_clock(void)
+{
+	uint64_t ns, ticks;
+
+	if (!clock_instructions)
+		return;
+	ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	ticks = now();
+	spin(20000000);
+	ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - ns;
+	ticks = now() - ticks;
+	ticks_per_cpu_ns = (double)ticks / ns;
+	printf("# CPU clock: %.5f instructions per nanosecond\n",
+	       ticks_per_cpu_ns);
+}
+
+/* ---- the machine's state before a measurement ---- */
+
+/* The same for every heap: in real time the state of caches is a good part */
+static inline void caught_up(void)
+{
+	if (heap_has_stats())
+		heap_caught_up();
+	else
+		usleep(1000);
+}
+
+static inline void drained(void)
+{
+	if (pooled)
+		heap_drain();
+	usleep(1000);
+}
+
+/* ---- options ---- */
+
+static const char *only_case, *only_heap;
+static size_t only_size;
+static int nr_tasks = 1;
+
+/* Whether @name is in @list, which has commas; no list has everything */
+static inline bool in_list(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; list; list = strchr(list, ',')) {
+		list += *list == ',';
+		if (!strncmp(list, name, len) && (!list[len] || list[len] == ','))
+			return true;
+	}
+	return false;
+}
+
+static inline bool wanted(const char *name)
+{
+	return !only_case || in_list(only_case, name);
+}
+
+static inline bool wanted_size(size_t len)
+{
+	return !only_size || only_size == len;
+}
+
+/* Returns the heap, or -1 when it was not asked for */
+static inline int bench_heap_open(const char *name)
+{
+	if (only_heap && !in_list(only_heap, name))
+		return -1;
+	pooled = !strcmp(name, "system");
+	if (pooled && !heap_has_stats())
+		fail("%s: %s", HEAP_STATS, strerror(errno));
+	return heap_open(name);
+}
+
+/* What two readings of the clock in a row give: part of every sample */
+static inline void report_clock_cost(void)
+{
+	int i, n = 101;
+
+	for (i = 0; i < n; i++) {
+		uint64_t t = now();
+
+		samples[i] = now() - t;
+	}
+	sort_u64(samples, n);
+	printf("# reading the clock costs %llu, included in every sample\n",
+	       (unsigned long long)percentile(samples, n, 50));
+}
+
+static inline void report_parameters(void)
+{
+	char method[64], batch[64];
+
+	read_text(HEAP_PARAMS "zero_method", method, sizeof(method));
+	method[strcspn(method, "\n")] = '\0';
+	read_text(HEAP_PARAMS "zero_batch", batch, sizeof(batch));
+	batch[strcspn(batch, "\n")] = '\0';
+	printf("# zero_method %s, zero_batch %s, pool limit %lld, queue limit %lld bytes\n",
+	       method, batch, file_value(HEAP_STATS, "pool_limit_bytes"),
+	       file_value(HEAP_STATS, "queue_limit_bytes"));
+}
+
+/* Reads the options, which all programs have in common, and sets the clock */
+static inline void bench_setup(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "unit", required_argument, NULL, 'u' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "heap", required_argument, NULL, 'h' },
+		{ "size", required_argument, NULL, 's' },
+		{ "tasks", required_argument, NULL, 't' },
+		{ "zero-method", required_argument, NULL, 'z' },
+		{}
+	};
+	const char *unit = "instructions", *method = NULL;
+	bool bad = false;
+	double ratio;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (opt == 'u')
+			unit = optarg;
+		else if (opt == 'c')
+			only_case = optarg;
+		else if (opt == 'h')
+			only_heap = optarg;
+		else if (opt == 's')
+			only_size = strtoul(optarg, NULL, 0);
+		else if (opt == 't')
+			nr_tasks = atoi(optarg);
+		else if (opt == 'z')
+			method = optarg;
+		else
+			bad = true;
+	}
+	if (bad || optind != argc || nr_tasks < 1 || nr_tasks > MAX_TASKS)
+		fail("usage: %s [--unit instructions|ns] [--case NAME,...] [--heap NAME,...]\n"
+		     "       [--size BYTES] [--tasks N (churn)] [--zero-method vmap|direct]",
+		     progname);
+	if (method)
+		write_text(HEAP_PARAMS "zero_method", method);
+
+	/* No page fault of ours in a measurement */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		printf("# mlockall: %s\n", strerror(errno));
+	memset(samples, 0xff, sizeof(samples));
+
+	ratio = clock_setup(unit);
+	printf("# unit %s", unit);
+	if (ratio)
+		printf(", %.4f ticks of the time stamp counter per instruction",
+		       ratio);
+	printf("\n");
+	calibrate_cpu_clock();
+	report_clock_cost();
+	if (heap_has_stats())
+		report_parameters();
+}
+
+#endif /* TOOLS_BENCH_BENCH_H */
