@@ -294,7 +294,7 @@ unsigned long heap_clean_help(struct heap_supply *supply, unsigned int order,
 	struct heap_clean *clean;
 	unsigned long done;
 
-	clean = heap_clean_create(supply, READ_ONCE(supply->batch),
+	clean = heap_clean_create(supply, min(READ_ONCE(supply->batch), nr_pages),
 				  GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
 	if (!clean)
 		return 0;

@@ -3,6 +3,7 @@
  * Zeroing pages in batches, see heap_zero.h for the contract
  */
 #include <linux/highmem.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
@@ -13,6 +14,17 @@
 
 /* Between voluntary preemption points while clearing: 256 KiB. */
 #define RESCHED_PAGES	64
+
+static void heap_zero_range(void *addr, unsigned int nr)
+{
+	unsigned int n;
+
+	for (; nr; nr -= n, addr += n * PAGE_SIZE) {
+		n = min(nr, RESCHED_PAGES);
+		clear_pages(addr, n);
+		cond_resched();
+	}
+}
 
 /**
  * heap_zero_direct - clear one page without a batch
@@ -25,18 +37,19 @@ void heap_zero_direct(struct page *page, unsigned int order)
 {
 	unsigned int i;
 
-	for (i = 0; i < 1U << order; i++) {
-		clear_highpage(page + i);
-		if (i % RESCHED_PAGES == RESCHED_PAGES - 1)
-			cond_resched();
+	if (!PageHighMem(page)) {
+		heap_zero_range(page_address(page), 1U << order);
+		return;
 	}
+
+	for (i = 0; i < 1U << order; i++)
+		clear_highpage(page + i);
 }
 EXPORT_SYMBOL_IF_KUNIT(heap_zero_direct);
 
 /* Return: false if the pages could not be mapped. */
 VISIBLE_IF_KUNIT bool heap_zero_map(struct page **map, unsigned int nr)
 {
-	unsigned int i;
 	void *vaddr;
 
 	KUNIT_STATIC_STUB_REDIRECT(heap_zero_map, map, nr);
@@ -45,12 +58,7 @@ VISIBLE_IF_KUNIT bool heap_zero_map(struct page **map, unsigned int nr)
 	if (!vaddr)
 		return false;
 
-	for (i = 0; i < nr; i++) {
-		clear_page(vaddr + i * PAGE_SIZE);
-		if (i % RESCHED_PAGES == RESCHED_PAGES - 1)
-			cond_resched();
-	}
-
+	heap_zero_range(vaddr, nr);
 	/* What was written through this alias must be seen through others. */
 	flush_kernel_vmap_range(vaddr, nr * PAGE_SIZE);
 	vm_unmap_ram(vaddr, nr);

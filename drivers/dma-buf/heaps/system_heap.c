@@ -228,30 +228,26 @@ static int system_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct system_heap_buffer *buffer = dmabuf->priv;
 	pgprot_t prot = system_heap_pgprot(buffer, vma->vm_page_prot);
+	struct scatterlist *sg = buffer->pages.table.sgl;
+	unsigned long addr = vma->vm_start, size;
 	unsigned long skip = vma->vm_pgoff;
-	unsigned long addr = vma->vm_start;
-	struct scatterlist *sg;
-	int i, ret;
+	int ret;
 
-	for_each_sgtable_sg(&buffer->pages.table, sg, i) {
-		unsigned long nr_pages = sg->length >> PAGE_SHIFT;
-		unsigned long size;
+	while (sg && skip >= sg->length >> PAGE_SHIFT) {
+		skip -= sg->length >> PAGE_SHIFT;
+		sg = sg_next(sg);
+	}
 
-		if (skip >= nr_pages) {
-			skip -= nr_pages;
-			continue;
-		}
-
-		size = min((nr_pages - skip) << PAGE_SHIFT, vma->vm_end - addr);
+	while (sg && addr < vma->vm_end) {
+		size = min(sg->length - (skip << PAGE_SHIFT), vma->vm_end - addr);
 		ret = remap_pfn_range(vma, addr, page_to_pfn(sg_page(sg)) + skip,
 				      size, prot);
 		if (ret)
 			return ret;
 
 		addr += size;
-		if (addr == vma->vm_end)
-			break;
 		skip = 0;
+		sg = sg_next(sg);
 	}
 
 	return 0;
@@ -565,7 +561,7 @@ MODULE_PARM_DESC(zero_method,
 		 "How freed pages are zeroed: vmap (map a batch, default) or direct (page by page through the direct map)");
 module_param_cb(zero_batch, &batch_ops, &zero_batch, 0644);
 MODULE_PARM_DESC(zero_batch,
-		 "Pages to map at a time for zeroing, 16 to 1024 (default 256)");
+		 "Pages to map at a time for zeroing, 16 to 1024 (default 512)");
 
 static int __init system_heap_create_supply(void)
 {
