@@ -87,7 +87,8 @@ judge host "$OUT/test/host.list" "$OUT/test/host.log"
 
 # Charging recycled pages is off by default; the small boot has it off.
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
-GUEST_CPUS=2 GUEST_MEM=1024 boot small bench
+GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND="system_heap.pool_limit_mb=119 system_heap.helper_nice=-1" \
+	boot small bench
 
 echo "== guard: warm and cold allocations beside tools/bench/baseline"
 {

@@ -285,7 +285,8 @@ const struct deferred_free_ops heap_clean_ops = {
  * instead of twice. Does nothing if the oldest buffer has no use for the task.
  *
  * Context: may sleep, allocates.
- * Return: pages of PAGE_SIZE cleaned.
+ * Return: pages of PAGE_SIZE taken off the queue; some may have been given to the
+ * page allocator instead of cleaned.
  */
 unsigned long heap_clean_help(struct heap_supply *supply, unsigned int order,
 			      unsigned long nr_pages)

@@ -5,12 +5,14 @@
  *   stats   read: figures, one per line, then a table with a line per order
  *   drain   write: give everything back the way memory reclaim does
  */
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/deferred_free.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
 
@@ -62,10 +64,11 @@ static int stats_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(stats);
 
 /* Return: whether there is nothing left to give back. */
-static bool drain_some(struct shrinker *shrinker, unsigned long *freed)
+static bool drain_some(struct heap_supply *supply, unsigned long *freed)
 {
+	struct shrinker *shrinker = supply->shrinker;
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
-	bool empty = true;
+	bool empty = !deferred_free_pages(supply->queue);
 	unsigned long nr;
 
 	/* Let lockdep see what the shrinker does in reclaim. */
@@ -94,10 +97,14 @@ static ssize_t drain_write(struct file *file, const char __user *user,
 
 	while (stalled < DRAIN_TICKS) {
 		freed = 0;
-		if (drain_some(supply->shrinker, &freed))
+		if (drain_some(supply, &freed))
 			return len;
-		if (freed)
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (freed) {
+			cond_resched();
 			continue;
+		}
 		/* Somebody is cleaning the rest, and will be done shortly. */
 		if (schedule_timeout_interruptible(1))
 			return -EINTR;
@@ -120,12 +127,16 @@ static const struct file_operations drain_fops = {
  */
 void heap_debugfs_register(struct heap_supply *supply)
 {
-	struct dentry *root = debugfs_lookup("dma_heap", NULL);
+	struct dentry *found = debugfs_lookup("dma_heap", NULL);
+	struct dentry *root;
 
-	if (IS_ERR_OR_NULL(root))
-		root = debugfs_create_dir("dma_heap", NULL);
+	/* There is no debugfs in this kernel. */
+	if (IS_ERR(found))
+		return;
+	root = found ?: debugfs_create_dir("dma_heap", NULL);
 
 	supply->debugfs = debugfs_create_dir(supply->config.name, root);
+	dput(found);
 	debugfs_create_file("stats", 0444, supply->debugfs, supply, &stats_fops);
 	debugfs_create_file("drain", 0200, supply->debugfs, supply, &drain_fops);
 }

@@ -8,6 +8,7 @@
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <linux/swap.h>
 #include <trace/events/dma_heap.h>
 
 #include "heap_pool.h"
@@ -108,6 +109,8 @@ static unsigned long heap_shrinker_scan(struct shrinker *shrinker,
 	unsigned long freed;
 
 	freed = heap_supply_reclaim(supply, sc->nid, sc->nr_to_scan);
+	/* So that reclaim does not take this for no progress, and fail or go on. */
+	mm_account_reclaimed_pages(freed);
 	/* A page or a part of a buffer may be larger than what was asked for. */
 	sc->nr_scanned = max(sc->nr_to_scan, freed);
 

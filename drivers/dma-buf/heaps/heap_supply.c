@@ -41,11 +41,14 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
  * clearing of this much, is then a multiple of what mapping the batch costs.
  */
 #define HELP_PAGES	256
+/* And cleans so much before it looks whether it is being killed: 4 MiB. */
+#define HELP_PAGES_MAX	1024UL
 
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
 /*
  * A buffer that its cgroup has no room for is an error of the task that asks for
- * it, not a reason to kill it or another one.
+ * it, not a reason to kill it or another one. The page allocator charges what it
+ * allocates, so that the same goes for a machine without room.
  */
 #define CHARGED_GFP	__GFP_RETRY_MAYFAIL
 /* A high order is worth having only if it is to be had at once. */
@@ -192,7 +195,8 @@ heap_supply_miss(struct heap_supply *supply, struct heap_pages *buf,
 	if (heap_pages_pooled(buf) && pool) {
 		if (missing >= HELP_PAGES &&
 		    deferred_free_pages(supply->queue) &&
-		    heap_clean_help(supply, order, missing))
+		    heap_clean_help(supply, order,
+				    min(missing, HELP_PAGES_MAX)))
 			got = heap_pool_take(pool, buf->next, nr);
 		if (!got && (order || missing >= BULK_PAGES)) {
 			got = heap_pool_fetch(pool, buf->next, nr);

@@ -69,7 +69,7 @@ struct heap_supply_config {
  * @misses:	pages per order that had to come from the page allocator
  * @zeroed:	pages cleared, in pages of PAGE_SIZE like the following
  * @zero_failed: pages that could not be cleared and left
- * @helped:	pages cleaned by tasks that were allocating
+ * @helped:	pages taken off @queue by tasks that were allocating
  * @refused:	pages freed by the closing task because the queue was full
  * @reclaimed:	pages given back by the shrinker
  * @pools:	[node][index into heap_orders]; %NULL for a node without memory

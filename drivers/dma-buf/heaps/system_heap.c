@@ -547,10 +547,11 @@ static const struct kernel_param_ops method_ops = {
 	.get = get_method,
 };
 
-module_param_cb(pool_limit_mb, &limit_ops, &pool_limit_mb, 0644);
+/* Parsed late, when it is known how much memory there is. */
+device_param_cb(pool_limit_mb, &limit_ops, &pool_limit_mb, 0644);
 MODULE_PARM_DESC(pool_limit_mb,
 		 "Clean pages to keep for reuse at most, in MiB; 0 to keep none and defer nothing (default: an eighth of memory)");
-module_param_cb(queue_limit_mb, &limit_ops, &queue_limit_mb, 0644);
+device_param_cb(queue_limit_mb, &limit_ops, &queue_limit_mb, 0644);
 MODULE_PARM_DESC(queue_limit_mb,
 		 "Freed pages waiting to be zeroed at most, in MiB (default: a sixteenth of memory)");
 module_param_cb(helper_nice, &nice_ops, &helper_nice, 0644);
@@ -603,6 +604,7 @@ static int __init system_heap_create(void)
 	heap = dma_heap_add(&exp_info);
 	if (IS_ERR(heap)) {
 		heap_supply_destroy(supply);
+		supply = NULL;
 		return PTR_ERR(heap);
 	}
 

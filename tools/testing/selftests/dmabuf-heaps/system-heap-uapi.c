@@ -81,6 +81,27 @@ TEST_F_TIMEOUT(uapi, bad_arguments, 60)
 }
 
 /* More than there is fails at once, and does not try to get it first */
+/* What the kernel command line says of a parameter is what it is at first */
+TEST(boot_parameters)
+{
+	char cmdline[4096], path[128], want[64], *p;
+	int n, end;
+
+	ASSERT_LT(0, read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
+	for (p = cmdline; (p = strstr(p, "system_heap.")); p += end) {
+		char name[64], value[64], is[64] = "";
+
+		end = 1;
+		n = sscanf(p, "system_heap.%63[a-z_]=%63s%n", name, value, &end);
+		ASSERT_EQ(2, n);
+		snprintf(path, sizeof(path),
+			 "/sys/module/system_heap/parameters/%s", name);
+		ASSERT_LT(0, read_text(path, is, sizeof(is)));
+		snprintf(want, sizeof(want), "%.62s\n", value);
+		EXPECT_STREQ(want, is);
+	}
+}
+
 /* Pages of any order that buffers were ever made of */
 static long long pages_handed_out(void)
 {
