@@ -3,7 +3,6 @@
  * Where a heap's pages come from, and where they go; see heap_supply.h
  */
 #include <linux/cpuset.h>
-#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/ktime.h>
@@ -11,7 +10,6 @@
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
 
