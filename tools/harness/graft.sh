@@ -5,10 +5,9 @@
 # files plus this repository's.
 #
 # Promises: whatever was grafted before, the tree afterwards is pristine files,
-# our files, and edits/*.edit applied to pristine originals (kept in DIR/orig);
+# what stage.sh adds and changes, made from pristine originals (kept in DIR/orig);
 # a file whose content stays keeps its time, so that make rebuilds only what
-# changed.  One run at a time does
-# this and what depends on it (lock_tree).
+# changed.  One run at a time does this and what depends on it (lock_tree).
 . "$(dirname "$0")/lib.sh"
 
 dir=$1
@@ -17,28 +16,9 @@ tree=$dir/linux
 orig=$dir/orig
 list=$dir/grafted	# paths that are, or may be, not pristine
 stage=$dir/stage
-selftests=tools/testing/selftests/dmabuf-heaps
 
-rm -rf "$stage"
-mkdir -p "$stage" "$orig"
+mkdir -p "$orig"
 touch "$list"
-
-# Fragments of upstream files; edits/series.edit says where they go.
-is_fragment() {
-	case $1 in
-	drivers/dma-buf/heaps/Kconfig | drivers/dma-buf/heaps/Makefile) ;;
-	"$selftests"/Makefile | "$selftests"/config | "$selftests"/.gitignore) ;;
-	*) return 1 ;;
-	esac
-}
-
-ours() {
-	local root
-	for root in drivers include tools/testing Documentation; do
-		[ ! -d "$TOP/$root" ] || (cd "$TOP" && find "$root" -type f \
-			! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')
-	done
-}
 
 # The pristine file of a path that we replace is saved before it is needed.
 save_original() {
@@ -49,27 +29,8 @@ save_original() {
 	fi
 }
 
-tests=
-while read -r path; do
-	is_fragment "$path" && continue
-	mkdir -p "$stage/$(dirname "$path")"
-	cp "$TOP/$path" "$stage/$path"
-	case $path in
-	"$selftests"/*.c) tests="$tests $(basename "$path" .c)" ;;
-	esac
-done < <(ours | sort)
-mkdir -p "$stage/drivers/dma-buf/heaps"
-cp "$HARNESS/bench-heaps/"*.c "$stage/drivers/dma-buf/heaps/"
-
-version=$(cat "$dir/version")
-# A tree's name in kernels.list is its version's first two numbers.
-kernel=$(echo "$version" | cut -d. -f1,2)
-tests=${tests# }
-perl "$HARNESS/edit.pl" "linux $version" "$kernel" "$TOP" "$stage/.edited" "$orig" "$tree" -- \
-	"SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "$HARNESS"/edits/*.edit ||
-	die "the graft does not fit linux $version; the tree was left as it was"
-cp -r "$stage/.edited/." "$stage/"
-rm -rf "$stage/.edited"
+"$HARNESS/stage.sh" bench "$(cat "$dir/version")" "$stage" "$orig" "$tree" ||
+	die "the tree was left as it was"
 
 (cd "$stage" && find . -type f | sed 's,^\./,,' | sort) >"$dir/grafted.new"
 while read -r path; do save_original "$path"; done <"$dir/grafted.new"
