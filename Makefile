@@ -21,6 +21,7 @@ help:
 	@echo "make bench-baseline             set the figures that make test holds us to"
 	@echo "make bench-zeroing   what zeroing costs by batch and order, out/zeroing.svg"
 	@echo "make bench-tasks     many tasks at once"
+	@echo "make bench-locks     for how long they hold the heap's locks"
 	@echo "make bench-latency   from the last put until the pages can be used again"
 	@echo "make bench-memory    bookkeeping, and what is held at most"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
@@ -39,7 +40,7 @@ run test bench shell:
 bench-compare:
 	@$(HARNESS)/bench-compare.sh "$(REF)"
 
-bench-zeroing bench-tasks bench-latency bench-memory:
+bench-zeroing bench-tasks bench-locks bench-latency bench-memory:
 	@$(HARNESS)/bench-table.sh $(@:bench-%=%)
 
 bench-baseline:
@@ -57,5 +58,5 @@ clean:
 distclean: clean
 	@$(HARNESS)/distclean.sh
 
-.PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-latency \
-	bench-memory mutants soak shell clean distclean
+.PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+	bench-latency bench-memory mutants soak shell clean distclean

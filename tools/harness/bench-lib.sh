@@ -33,15 +33,15 @@ bench_machine() {
 }
 
 # bench_boot RUN COMMAND...: run each command ("PROGRAM [ARGUMENT...]") in one
-# guest; sets report.
+# guest; sets report.  BENCH_KERNEL is another kernel than bench.
 bench_boot() {
-	local run=$1 command
+	local run=$1 command kernel=${BENCH_KERNEL:-bench}
 	shift
 	report=$OUT/runs/$run/report.log
 	for command in "$@"; do
-		[ -x "$OUT/bench/bin/${command%% *}" ] || die "there is no ${command%% *} in tools/bench/"
+		[ -x "$OUT/$kernel/bin/${command%% *}" ] || die "there is no ${command%% *} in tools/bench/"
 		echo "${command%% *} ${BENCH_SECONDS:-3000} $command --unit $unit"
-	done | "$HARNESS/guest.sh" bench "$machine" "$run"
+	done | "$HARNESS/guest.sh" "$kernel" "$machine" "$run"
 	for command in "$@"; do
 		grep -qax "@@END ${command%% *} exit=0" "$report" && continue
 		grep -av '^result ' "$report" | tail -n 20 >&2

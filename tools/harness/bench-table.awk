@@ -49,6 +49,17 @@ $1 == "tasks" {
 	printf "%-6s %-8s %5d %12d %9.1f%%\n", $2, $3, $4, $6, \
 		one[$2, $3] ? 100 * $6 / one[$2, $3] - 100 : 0
 }
+$1 == "held" {
+	rows++
+	head(sprintf("%s between acquiring and releasing a lock, tracing included; all tasks and the helper", unit))
+	head(sprintf("%-6s %8s %5s %7s %6s %6s %7s | times below", "lock", "size", "tasks", "times", "p50", "p99", "longest"))
+	for (b = 9; b <= NF; b++)
+		buckets = (b == 9 ? "" : buckets) sprintf(" %6s", b == NF ? "more" : 512 * 2 ^ (b - 9))
+	head(sprintf("%-51s |%s", "", buckets))
+	line = sprintf("%-6s %8s %5d %7d %6d %6d %7d |", $2, human($4), $3, $5, $6, $7, $8)
+	for (b = 9; b <= NF; b++) line = line sprintf(" %6s", $b ? $b : ".")
+	print line
+}
 $1 == "waits" { waits[++nwaits] = $0 }
 
 END {

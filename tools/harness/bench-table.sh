@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench-table.sh zeroing|tasks|latency|memory: a measurement of its own, as a
-# table on stdout; see tools/bench/heap-<name>.c for what is measured.  zeroing
-# also draws out/zeroing.svg.  ACCEL chooses the machine (see bench-lib.sh).
+# bench-table.sh zeroing|tasks|locks|latency|memory: a measurement of its own, as
+# a table on stdout; see tools/bench/heap-<name>.c for what is measured.  zeroing
+# also draws out/zeroing.svg; locks is on a kernel of its own.  ACCEL chooses the machine (see bench-lib.sh).
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/bench-lib.sh"
 
 name=${1:-}
+BENCH_KERNEL=bench
 case $name in
 zeroing | latency | memory) cpus=1 ;;
 tasks) cpus=4 ;;
-*) die "usage: bench-table.sh zeroing|tasks|latency|memory" ;;
+locks) cpus=4 BENCH_KERNEL=locks ;;
+*) die "usage: bench-table.sh zeroing|tasks|locks|latency|memory" ;;
 esac
 
 lock_out
-"$HARNESS/kernel.sh" bench >/dev/null
+"$HARNESS/kernel.sh" "$BENCH_KERNEL" >/dev/null
 bench_machine
 export GUEST_CPUS=$cpus
 sizes=("${GUEST_MEM:-2048}")
@@ -27,7 +29,7 @@ for mem in "${sizes[@]}"; do
 	reports+=("$report")
 done
 
-echo "Linux $(cat "$OUT/bench/version") on $label, $cpus CPU$([ "$cpus" = 1 ] || echo s)"
+echo "Linux $(cat "$OUT/$BENCH_KERNEL/version") on $label, $cpus CPU$([ "$cpus" = 1 ] || echo s)"
 plot=$OUT/runs/zeroing.dat
 awk -v unit="$unit" -v table="$name" -v plot="$plot" -f "$HARNESS/bench-table.awk" "${reports[@]}" ||
 	die "there is no full set of results"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # config.sh DIR NAME: configure DIR/linux for kernel NAME in DIR/build/NAME:
-# tinyconfig, then configs/base.config and configs/NAME.config, and for a debug
-# kernel the project's own KUnit suites.
+# tinyconfig, then configs/base.config and configs/NAME.config (after OTHER.config
+# if that has a line "# on top of OTHER"), and for a debug kernel the project's
+# own KUnit suites.
 #
 # Promises: every symbol asked for is as asked, or the exit is non-zero with a
 # list of those that are not; nothing is redone while its inputs stay the same.
@@ -22,7 +23,9 @@ suites() {
 		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
 }
 
-cat "$HARNESS/configs/base.config" "$HARNESS/configs/$2.config" >"$wanted.tmp"
+below=$(sed -n 's/^# on top of //p' "$HARNESS/configs/$2.config")
+cat "$HARNESS/configs/base.config" ${below:+"$HARNESS/configs/$below.config"} \
+	"$HARNESS/configs/$2.config" >"$wanted.tmp"
 [ "$2" != debug ] || suites >>"$wanted.tmp"
 
 kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
