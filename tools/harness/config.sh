@@ -3,8 +3,9 @@
 #
 # config.sh DIR NAME: configure DIR/linux for kernel NAME in DIR/build/NAME:
 # tinyconfig, then configs/base.config and configs/NAME.config (after OTHER.config
-# if that has a line "# on top of OTHER"), and for a debug kernel the project's
-# own KUnit suites.
+# if that has a line "# on top of OTHER"), each followed for an older kernel by what
+# configs/KERNEL/ has under that name, which overrides it, and for a debug kernel
+# the project's own KUnit suites.
 #
 # Promises: every symbol asked for is as asked, or the exit is non-zero with a
 # list of those that are not; nothing is redone while its inputs stay the same.
@@ -23,9 +24,14 @@ suites() {
 		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
 }
 
+# A kernel's name in kernels.list is its version's first two numbers.
+kernel=$(cut -d. -f1,2 "$1/version")
 below=$(sed -n 's/^# on top of //p' "$HARNESS/configs/$2.config")
-cat "$HARNESS/configs/base.config" ${below:+"$HARNESS/configs/$below.config"} \
-	"$HARNESS/configs/$2.config" >"$wanted.tmp"
+for name in base $below "$2"; do
+	for part in "$name" "$kernel/$name"; do
+		[ ! -f "$HARNESS/configs/$part.config" ] || cat "$HARNESS/configs/$part.config"
+	done
+done >"$wanted.tmp"
 [ "$2" != debug ] || suites >>"$wanted.tmp"
 
 kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
