@@ -31,7 +31,7 @@ help:
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
-	@echo "KERNEL=7.3 chooses a kernel, V=1 says more, JOBS=N limits the build"
+	@echo "KERNEL=7.3 (default) or 6.12 chooses a kernel, V=1 says more, JOBS=N limits the build"
 	@echo "ACCEL=wall measures real time, with KVM where it works, instead of instructions"
 
 run test bench shell:

@@ -120,6 +120,7 @@ for name in $wanted; do
 		echo "$dir"
 		exit 0
 	fi
-	say "linux $name cannot be had"
+	older=${wanted#*"$name"}
+	say "linux $name cannot be had${older:+; trying the next:$older}"
 done
 die "no kernel source: not in the cache, and the mirror did not give it"

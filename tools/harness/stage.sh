@@ -4,7 +4,8 @@
 # stage.sh WHAT VERSION STAGE ORIGINAL...: put into the new directory STAGE what
 # this repository adds to a kernel of that VERSION, and what it changes in files
 # that the kernel has: those are looked for in the directories ORIGINAL, in
-# order.  WHAT is
+# order.  All of it is then made to fit an older kernel by backport/KERNEL.edit, if
+# there is one.  WHAT is
 #   series   what goes upstream
 #   bench    that, and the yardsticks of the bench kernel (bench-heaps/)
 #
@@ -55,10 +56,16 @@ if [ "$what" = bench ]; then
 	cp "$HARNESS/bench-heaps/"*.c "$stage/drivers/dma-buf/heaps/"
 	edits+=("$HARNESS/bench-heaps/bench.edit")
 fi
-perl "$HARNESS/edit.pl" "linux $version" "$kernel" "$TOP" "$stage/.edited" "$@" -- \
-	"SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}" || {
-	rm -rf "$stage"
-	die "the series does not fit linux $version"
+
+# edit FROM... -- ARGUMENT...: make edits of files in FROM, into STAGE.
+edit() {
+	perl "$HARNESS/edit.pl" "linux $version" "$kernel" "$TOP" "$stage/.edited" "$@" || {
+		rm -rf "$stage"
+		die "the series does not fit linux $version"
+	}
+	cp -r "$stage/.edited/." "$stage/"
+	rm -rf "$stage/.edited"
 }
-cp -r "$stage/.edited/." "$stage/"
-rm -rf "$stage/.edited"
+edit "$@" -- "SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}"
+backport=$HARNESS/backport/$kernel.edit
+[ ! -f "$backport" ] || edit "$stage" -- "$backport"
