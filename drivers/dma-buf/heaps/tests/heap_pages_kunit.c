@@ -5,11 +5,17 @@
  *
  * Nobody looks at the memory of the pages, so that descriptors without any do.
  */
+#include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/tracepoint.h>
 #include <kunit/test.h>
+#include <trace/events/kmem.h>
 
 #include "../heap_pages.h"
 
@@ -17,6 +23,9 @@
 
 /* Usable entries of a chained segment. */
 #define SEGMENT		(SG_MAX_SINGLE_ALLOC - 1)
+
+/* Chained segments of a buffer of MAX_PAGES that was allocated for one. */
+#define MAX_SEGMENTS	DIV_ROUND_UP(MAX_PAGES - 1, SEGMENT)
 
 /*
  * @expected: entries that the buffer was allocated for
@@ -193,6 +202,60 @@ static void test_fini(struct kunit *test)
 	heap_pages_fini(ctx->pages);
 }
 
+struct freed {
+	const struct task_struct *task;
+	unsigned int nr;
+	const void *segments[MAX_SEGMENTS];
+	unsigned int count[MAX_SEGMENTS];
+};
+
+/* Called for whatever is freed by anybody. */
+static void note_freed(void *data, unsigned long call_site, const void *ptr)
+{
+	struct freed *freed = data;
+	unsigned int i;
+
+	/* Another task may get the same address, and be done with it at once. */
+	if (current != freed->task || !in_task())
+		return;
+
+	for (i = 0; i < freed->nr; i++)
+		if (freed->segments[i] == ptr)
+			freed->count[i]++;
+}
+
+/* Each chained segment is freed, and once. */
+static void test_fini_frees(struct kunit *test)
+{
+	const struct pages_param *param = test->param_value;
+	unsigned int nr = param->nr + param->reserve_more, i;
+	struct ctx *ctx = test->priv;
+	struct scatterlist *link;
+	struct freed *freed;
+
+	freed = kunit_kzalloc(test, sizeof(*freed), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, freed);
+	freed->task = current;
+
+	ctx_fill(test);
+	for (link = &ctx->pages->first[ctx->pages->nr_first]; sg_is_chain(link);
+	     link = sg_chain_ptr(link) + SEGMENT) {
+		KUNIT_ASSERT_LT(test, freed->nr, MAX_SEGMENTS);
+		freed->segments[freed->nr++] = sg_chain_ptr(link);
+	}
+	nr -= min(nr, ctx->pages->nr_first);
+	KUNIT_EXPECT_EQ(test, DIV_ROUND_UP(nr, SEGMENT), freed->nr);
+
+	if (register_trace_kfree(note_freed, freed))
+		kunit_skip(test, "a kernel without tracepoints");
+	heap_pages_fini(ctx->pages);
+	unregister_trace_kfree(note_freed, freed);
+	tracepoint_synchronize_unregister();
+
+	for (i = 0; i < freed->nr; i++)
+		KUNIT_EXPECT_EQ(test, 1U, freed->count[i]);
+}
+
 /* As many entries as were asked for, within reason, and one for a chain. */
 static void test_slots(struct kunit *test)
 {
@@ -233,6 +296,7 @@ static struct kunit_case heap_pages_kunit_cases[] = {
 	KUNIT_CASE_PARAM(test_pop, pages_gen_params),
 	KUNIT_CASE_PARAM(test_pop_passes_over, pages_gen_params),
 	KUNIT_CASE_PARAM(test_fini, pages_gen_params),
+	KUNIT_CASE_PARAM(test_fini_frees, pages_gen_params),
 	KUNIT_CASE(test_slots),
 	{ }
 };
