@@ -572,6 +572,8 @@ static int __init system_heap_create_supply(void)
 		.free_buffer = system_heap_free_buffer,
 	};
 
+	/* A module's parameters can be written before it is initialised. */
+	kernel_param_lock(THIS_MODULE);
 	if (pool_limit_mb == FROM_MEMORY)
 		pool_limit_mb = total_mb / POOL_SHARE;
 	if (queue_limit_mb == FROM_MEMORY)
@@ -580,11 +582,20 @@ static int __init system_heap_create_supply(void)
 	config.queue_pages = mb_to_pages(queue_limit_mb);
 
 	supply = heap_supply_create(&config);
-	if (IS_ERR(supply))
-		return PTR_ERR(supply);
 	system_heap_apply_parameters();
+	kernel_param_unlock(THIS_MODULE);
 
-	return 0;
+	return PTR_ERR_OR_ZERO(supply);
+}
+
+static void __init system_heap_destroy_supply(void)
+{
+	struct heap_supply *unused = supply;
+
+	kernel_param_lock(THIS_MODULE);
+	supply = NULL;
+	kernel_param_unlock(THIS_MODULE);
+	heap_supply_destroy(unused);
 }
 
 static int __init system_heap_create(void)
@@ -603,8 +614,7 @@ static int __init system_heap_create(void)
 
 	heap = dma_heap_add(&exp_info);
 	if (IS_ERR(heap)) {
-		heap_supply_destroy(supply);
-		supply = NULL;
+		system_heap_destroy_supply();
 		return PTR_ERR(heap);
 	}
 
