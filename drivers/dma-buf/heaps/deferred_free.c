@@ -43,7 +43,8 @@
 
 /**
  * struct deferred_free_queue - items waiting to be freed
- * @lock:	protects @items and the two counts
+ * @lock:	protects what follows, up to @max_pages; the counts and the bound
+ *		are also read without
  * @items:	oldest first; an item being worked on is not on it
  * @nr_items:	items on the list
  * @nr_pages:	pages on the list and in items being worked on
@@ -103,7 +104,7 @@ deferred_free_pop(struct deferred_free_queue *queue,
 		item = NULL;
 	if (item) {
 		list_del(&item->node);
-		queue->nr_items--;
+		WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
 	}
 	spin_unlock(&queue->lock);
 
@@ -115,7 +116,7 @@ static void deferred_free_unpop(struct deferred_free_queue *queue,
 {
 	spin_lock(&queue->lock);
 	list_add(&item->node, &queue->items);
-	queue->nr_items++;
+	WRITE_ONCE(queue->nr_items, queue->nr_items + 1);
 	spin_unlock(&queue->lock);
 
 	deferred_free_arm(queue);
@@ -162,7 +163,7 @@ unsigned long deferred_free_run(struct deferred_free_queue *queue,
 		queue->ops->flush(run);
 
 	spin_lock(&queue->lock);
-	queue->nr_pages -= freed;
+	WRITE_ONCE(queue->nr_pages, queue->nr_pages - freed);
 	spin_unlock(&queue->lock);
 
 	return freed;
@@ -210,8 +211,8 @@ bool deferred_free_add(struct deferred_free_queue *queue,
 	}
 	item->nr_pages = nr_pages;
 	list_add_tail(&item->node, &queue->items);
-	queue->nr_items++;
-	queue->nr_pages = before + nr_pages;
+	WRITE_ONCE(queue->nr_items, queue->nr_items + 1);
+	WRITE_ONCE(queue->nr_pages, before + nr_pages);
 	spin_unlock(&queue->lock);
 
 	if (before <= half && before + nr_pages > half)

@@ -34,7 +34,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	unsigned int i;
 	int nid;
 
-	show_bytes(m, "pool_limit_bytes", supply->config.pool_pages);
+	show_bytes(m, "pool_limit_bytes",
+		   READ_ONCE(supply->config.pool_pages));
 	show_bytes(m, "pool_bytes", heap_supply_pooled(supply));
 	show_bytes(m, "queue_limit_bytes", deferred_free_limit(supply->queue));
 	show_bytes(m, "queue_bytes", deferred_free_pages(supply->queue));
