@@ -4,13 +4,14 @@
 # mutants.sh [NAME...]: does a test fail when the driver is broken?  Each mutation
 # of mutants/*.mutants (all, or those named) is applied to a copy of the sources,
 # built, booted with the tests that its entry names (KUnit suites first, which are
-# quick), and reported as killed (a test failed, or the kernel complained or died)
-# or survived.  Before any, the unchanged sources have to pass all of those tests.
+# quick), and reported as killed (a test failed, or the kernel complained or died),
+# hung (nothing more was heard of the guest, which is no way to fail a test) or
+# survived.  Before any, the unchanged sources have to pass all of those tests.
 #
 # Promises: works on a copy of this repository and on a kernel tree of its own, so
 # that an interrupted run leaves nothing behind for others; a mutation whose text
-# is not in its file exactly once, or that does not compile, is an error and not
-# a kill; exits 0 only when nothing survived.
+# is not in its file exactly once, or that does not compile, or whose tests there
+# are none of, is an error and not a kill; exits 0 only when all were killed.
 . "$(dirname "$0")/lib.sh"
 
 work=$OUT/mutants
@@ -146,6 +147,18 @@ if grep -q '^FAILED' "$work/control.result"; then
 	cat "$work/control.result"
 	die "the unchanged sources fail, so that no mutant can be judged"
 fi
+# A glob that matches nothing would fail with and without the mutation.
+tr -d '\r' <"$repo/out/runs/control/report.log" | awk '
+	/^    # Subtest: / { suite = $3 }
+	/^    (not )?ok / { sub(/^ *(not )?ok [0-9]+ (- )?/, ""); print suite "." $1 }' >"$work/cases"
+for name in "${names[@]}"; do
+	suite=$(field "$name" suite)
+	[ -n "$suite" ] || continue
+	[[ $suite = *.* ]] || suite="$suite.*"
+	# shellcheck disable=SC2053 # a glob it is
+	while read -r one; do [[ $one != $suite ]] || continue 2; done <"$work/cases"
+	die "no KUnit test is called $suite (mutant $name)"
+done
 echo "control: $(awk 'END { print $2 " passed" }' "$work/control.result"), $((SECONDS - started)) s"
 
 killed=0
@@ -160,6 +173,10 @@ judge() {
 	grep -q '^FAILED' "$work/$1.result"
 }
 
+# Whether something failed besides what ends together with the guest.
+failed() { grep '^FAILED' "$work/$1.result" | grep -qvE "$gone"; }
+gone='did not end in|did not run$|ended in the middle of it$|: timeout$'
+
 verdict() { printf '%-9s %-28s %4s s  %s\n' "$1" "$name" "$((SECONDS - started))" "$2"; }
 for name in "${names[@]}"; do
 	started=$SECONDS
@@ -170,13 +187,18 @@ for name in "${names[@]}"; do
 		bad=$((bad + 1))
 		verdict broken "does not build, see $work/$name.build"
 	elif judge "$name" kunit || judge "$name" ktap; then
-		killed=$((killed + 1))
-		verdict killed "$(grep -m1 '^FAILED' "$work/$name.result" | cut -d ' ' -f 2-)"
+		if failed "$name"; then
+			killed=$((killed + 1))
+			verdict killed "$(grep '^FAILED' "$work/$name.result" | grep -m1 -vE "$gone" | cut -d ' ' -f 2-)"
+		else
+			bad=$((bad + 1))
+			verdict HUNG "$(grep -m1 '^FAILED' "$work/$name.result" | cut -d ' ' -f 2-)"
+		fi
 	else
 		bad=$((bad + 1))
 		verdict SURVIVED "$(tail -n 1 "$work/$name.result")"
 	fi
 	cp "$work/original" "$repo/$file"
 done
-echo "$killed killed, $bad survived or broken"
+echo "$killed killed, $bad survived, hung or broken, $((SECONDS / 60)) min"
 [ "$bad" = 0 ]
