@@ -12,6 +12,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/nodemask.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
 
@@ -48,25 +49,35 @@ static inline bool heap_kunit_clean(struct page *page, unsigned int order)
 	return true;
 }
 
-/* The node's reclaimable pages, with what CPUs have not folded in yet. */
+/*
+ * The node's reclaimable pages, all nodes' for NUMA_NO_NODE, with what CPUs have not
+ * folded in yet.
+ */
 static inline long heap_kunit_reclaimable(int nid)
 {
 	const enum node_stat_item item = NR_KERNEL_MISC_RECLAIMABLE;
-	struct pglist_data *pgdat = NODE_DATA(nid);
-	long nr_pages = atomic_long_read(&pgdat->vm_stat[item]);
-	int cpu;
+	struct pglist_data *pgdat;
+	long nr_pages = 0;
+	int node, cpu;
 
-	if (IS_ENABLED(CONFIG_SMP))
+	for_each_node_state(node, N_MEMORY) {
+		if (nid != NUMA_NO_NODE && nid != node)
+			continue;
+		pgdat = NODE_DATA(node);
+		nr_pages += atomic_long_read(&pgdat->vm_stat[item]);
+		if (!IS_ENABLED(CONFIG_SMP))
+			continue;
 		for_each_online_cpu(cpu)
 			nr_pages += per_cpu_ptr(pgdat->per_cpu_nodestats,
 						cpu)->vm_node_stat_diff[item];
+	}
 
 	return nr_pages;
 }
 
 /*
- * Return: whether the node has @expected reclaimable pages. A CPU may be folding
- * its share in just now, so that one look is not enough.
+ * Return: whether that is @expected. A CPU may be folding its share in just now, so
+ * that one look is not enough.
  */
 static inline bool heap_kunit_reclaimable_is(int nid, long expected)
 {
