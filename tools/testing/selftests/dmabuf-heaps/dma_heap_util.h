@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers shared by the tests of the pooled system heap: allocate and check
- * buffers, read the heap's statistics, set its parameters.
+ * buffers, set the heap's parameters. With it come those that read the heap's
+ * statistics and the kernel's.
  *
  * The helpers report failure by return value and never print, so that the
  * EXPECT and ASSERT macros stay in the tests, where they name what broke.
@@ -11,43 +12,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/types.h>
 
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 
+#include "heap_stats_util.h"
+#include "proc_util.h"
+
 #define HEAP_NODE	"/dev/dma_heap/system"
-#define HEAP_DEBUGFS	"/sys/kernel/debug/dma_heap/system/"
 #define HEAP_PARAMS	"/sys/module/system_heap/parameters/"
 
 #define KIB		1024UL
 #define MIB		(1024UL * 1024UL)
 #define PAGE_BYTES	((size_t)sysconf(_SC_PAGESIZE))
-
-#define NR_HEAP_ORDERS	3
-
-/* What debugfs tells about one order; all values count pages of that order */
-struct heap_order {
-	unsigned int order;
-	long long cached, hits, misses, recycled;
-	long long released, refilled, inflight;
-};
-
-struct heap_stats {
-	long long pool_limit_bytes, pool_bytes;
-	long long queue_limit_bytes, queue_bytes, queue_buffers;
-	long long zeroed_bytes, zero_failed_bytes;
-	long long helped_bytes, refused_bytes;
-	struct heap_order order[NR_HEAP_ORDERS];
-};
 
 /* Parameters as found, so that a fixture can put them back */
 struct heap_params {
@@ -56,14 +39,6 @@ struct heap_params {
 	long zero_batch;
 	char zero_method[16];
 };
-
-static inline double seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 /* xorshift: the same sequence on every run, so that a failure repeats */
 static inline unsigned int next_random(unsigned int *state)
@@ -74,78 +49,6 @@ static inline unsigned int next_random(unsigned int *state)
 	return *state;
 }
 
-static inline ssize_t read_text(const char *path, char *buf, size_t size)
-{
-	ssize_t n, len = 0;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	if (n < 0)
-		len = -errno;
-	close(fd);
-	buf[len > 0 ? len : 0] = '\0';
-	return len;
-}
-
-static inline int write_text(const char *path, const char *text)
-{
-	int fd, ret = 0;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-/* The number after @key at the start of a line, as in vmstat and meminfo */
-static inline long long text_value(const char *text, const char *key)
-{
-	size_t len = strlen(key);
-	const char *line;
-
-	for (line = text; line; line = strchr(line, '\n')) {
-		if (*line == '\n')
-			line++;
-		if (!strncmp(line, key, len) &&
-		    (line[len] == ' ' || line[len] == ':'))
-			return strtoll(line + len + 1, NULL, 10);
-	}
-	return -1;
-}
-
-static inline long long file_value(const char *path, const char *key)
-{
-	char buf[16384];
-
-	if (read_text(path, buf, sizeof(buf)) < 0)
-		return -1;
-	return text_value(buf, key);
-}
-
-/* A line of /proc/vmstat, with what the CPUs hold back folded in first */
-static inline long long vmstat_read(const char *key)
-{
-	write_text("/proc/sys/vm/stat_refresh", "1");
-	return file_value("/proc/vmstat", key);
-}
-
-/* A line of /proc/meminfo in bytes */
-static inline long long meminfo_read(const char *key)
-{
-	long long kib;
-
-	write_text("/proc/sys/vm/stat_refresh", "1");
-	kib = file_value("/proc/meminfo", key);
-	return kib < 0 ? kib : kib * 1024;
-}
-
 /* MiB a test may fill: DMA_HEAP_TEST_MB, by default modest */
 static inline unsigned long test_budget(void)
 {
@@ -153,102 +56,6 @@ static inline unsigned long test_budget(void)
 	unsigned long mb = env ? strtoul(env, NULL, 10) : 0;
 
 	return (mb ? mb : 256) * MIB;
-}
-
-static inline int heap_stats_read(struct heap_stats *st)
-{
-	const char *line;
-	char buf[4096];
-	int i;
-
-	memset(st, 0, sizeof(*st));
-	if (read_text(HEAP_DEBUGFS "stats", buf, sizeof(buf)) <= 0)
-		return -1;
-
-	st->pool_limit_bytes = text_value(buf, "pool_limit_bytes");
-	st->pool_bytes = text_value(buf, "pool_bytes");
-	st->queue_limit_bytes = text_value(buf, "queue_limit_bytes");
-	st->queue_bytes = text_value(buf, "queue_bytes");
-	st->queue_buffers = text_value(buf, "queue_buffers");
-	st->zeroed_bytes = text_value(buf, "zeroed_bytes");
-	st->zero_failed_bytes = text_value(buf, "zero_failed_bytes");
-	st->helped_bytes = text_value(buf, "helped_bytes");
-	st->refused_bytes = text_value(buf, "refused_bytes");
-
-	line = strstr(buf, "\norder ");
-	for (i = 0; i < NR_HEAP_ORDERS; i++) {
-		struct heap_order *o = &st->order[i];
-
-		line = line ? strchr(line + 1, '\n') : NULL;
-		if (!line ||
-		    sscanf(line, " %u %lld %lld %lld %lld %lld %lld %lld",
-			   &o->order, &o->cached, &o->hits, &o->misses,
-			   &o->recycled, &o->released, &o->refilled,
-			   &o->inflight) != 8)
-			return -1;
-	}
-	return 0;
-}
-
-static inline long long heap_hits(const struct heap_stats *st)
-{
-	long long hits = 0;
-	int i;
-
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		hits += st->order[i].hits;
-	return hits;
-}
-
-/* Nothing cached, queued or lent out */
-static inline bool heap_is_empty(const struct heap_stats *st)
-{
-	int i;
-
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		if (st->order[i].cached || st->order[i].inflight)
-			return false;
-	return !st->pool_bytes && !st->queue_bytes && !st->queue_buffers;
-}
-
-/* Wait until the helper has cleaned all that was freed */
-static inline int heap_wait_idle(void)
-{
-	double end = seconds() + 20;
-	struct heap_stats st;
-
-	do {
-		if (heap_stats_read(&st))
-			return -1;
-		if (!st.queue_bytes && !st.queue_buffers)
-			return 0;
-		usleep(2000);
-	} while (seconds() < end);
-	return -1;
-}
-
-/* Give everything back to the page allocator */
-static inline int heap_drain(void)
-{
-	return write_text(HEAP_DEBUGFS "drain", "1");
-}
-
-/*
- * Drain until nothing is left: a buffer whose last reference went away in
- * another task may reach the heap a moment later. False after 10 seconds.
- */
-static inline bool heap_drain_all(struct heap_stats *st)
-{
-	double end = seconds() + 10;
-
-	do {
-		if (heap_drain() || heap_stats_read(st))
-			return false;
-		if (heap_is_empty(st))
-			return true;
-		usleep(5000);
-	} while (seconds() < end);
-	return false;
 }
 
 static inline long heap_param(const char *name)

@@ -20,9 +20,6 @@
  */
 #define SHADOW_TOLERANCE	((long long)(16 * MIB))
 
-/* Other users of nr_kernel_misc_reclaimable are few and quiet; in pages */
-#define MISC_TOLERANCE	16
-
 static size_t mixed_size(unsigned int *rnd)
 {
 	static const size_t sizes[] = {
@@ -117,7 +114,7 @@ FIXTURE_SETUP(balance)
 	ASSERT_TRUE(heap_drain_all(&st))
 		log_stats(_metadata, &st);
 	self->known = known_memory();
-	self->misc = vmstat_read("nr_kernel_misc_reclaimable");
+	self->misc = misc_reclaimable();
 	ASSERT_LE(0, self->misc);
 }
 
@@ -147,7 +144,7 @@ static void expect_balance(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, st.queue_bytes);
 	EXPECT_EQ(0, st.queue_buffers);
 
-	misc = vmstat_read("nr_kernel_misc_reclaimable");
+	misc = misc_reclaimable();
 	EXPECT_LE(misc_before - MISC_TOLERANCE, misc);
 	EXPECT_GE(misc_before + MISC_TOLERANCE, misc);
 
@@ -295,20 +292,6 @@ TEST_F_TIMEOUT(balance, sigkill, 60)
 	expect_balance(_metadata, self->known, self->misc);
 }
 
-static long long taken_bytes(void)
-{
-	struct heap_stats st;
-	long long sum = 0;
-	int i;
-
-	if (heap_stats_read(&st))
-		return -1;
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		sum += (st.order[i].hits + st.order[i].misses) <<
-		       st.order[i].order;
-	return sum * (long long)PAGE_BYTES;
-}
-
 /* Who is killed while it allocates does not go on to the end */
 TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
 {
@@ -318,7 +301,7 @@ TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
 	pid_t pid;
 
 	for (i = 0; i < 4 && !early; i++) {
-		before = taken_bytes();
+		before = heap_handed_out();
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
@@ -326,11 +309,11 @@ TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
 			_exit(0);
 		}
 		end = seconds() + 20;
-		while (taken_bytes() - before < len / 32 && seconds() < end)
+		while (heap_handed_out() - before < len / 32 && seconds() < end)
 			;
 		kill(pid, SIGKILL);
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		taken = taken_bytes() - before;
+		taken = heap_handed_out() - before;
 		TH_LOG("killed after %lld of %lld MiB", taken / (long long)MIB,
 		       len / (long long)MIB);
 		/* It may have been done before the signal reached it */

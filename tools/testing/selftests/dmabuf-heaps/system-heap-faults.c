@@ -17,8 +17,6 @@
 /* A sweep that has not ended by then would not end */
 #define MAX_SITES	2000
 
-#define MISC_TOLERANCE	16	/* in pages */
-
 FIXTURE(faults)
 {
 	struct heap_params params;
@@ -49,7 +47,7 @@ FIXTURE_SETUP(faults)
 	ASSERT_LE(0, self->nth);
 	self->lowest = lowest_fd();
 	ASSERT_TRUE(heap_drain_all(&st));
-	self->misc = vmstat_read("nr_kernel_misc_reclaimable");
+	self->misc = misc_reclaimable();
 	ASSERT_EQ(0, faults_on(0));
 }
 
@@ -61,7 +59,7 @@ FIXTURE_TEARDOWN(faults)
 	faults_off();
 	EXPECT_EQ(0, heap_params_restore(&self->params));
 	EXPECT_TRUE(heap_drain_all(&st));
-	misc = vmstat_read("nr_kernel_misc_reclaimable");
+	misc = misc_reclaimable();
 	EXPECT_LE(self->misc - MISC_TOLERANCE, misc);
 	EXPECT_GE(self->misc + MISC_TOLERANCE, misc);
 	close(self->nth);

@@ -7,40 +7,12 @@
  * when the memory is wanted elsewhere, before anybody is killed.
  */
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pressure_util.h"
 
 /* Other users of nr_kernel_misc_reclaimable are few and quiet; in bytes */
-#define MISC_TOLERANCE	((long long)(512 * KIB))
+#define MISC_BYTES	((long long)(512 * KIB))
 /* What may be under way between queue and pool while both are read */
 #define MOVING		((long long)(8 * MIB))
-
-#define MAX_BUFS	512
-
-struct bufs {
-	int fd[MAX_BUFS];
-	int nr;
-};
-
-/* Hold about @bytes of buffers of @len */
-static int hold(int heap, struct bufs *b, unsigned long bytes, size_t len)
-{
-	unsigned long done;
-
-	for (done = 0; done < bytes && b->nr < MAX_BUFS; done += len) {
-		int fd = heap_alloc(heap, len);
-
-		if (fd < 0)
-			return fd;
-		b->fd[b->nr++] = fd;
-	}
-	return 0;
-}
-
-static void drop(struct bufs *b)
-{
-	while (b->nr)
-		close(b->fd[--b->nr]);
-}
 
 /* Close about @bytes at once, in sizes that reach all three orders */
 static int free_mixed(int heap, unsigned long bytes)
@@ -55,14 +27,13 @@ static int free_mixed(int heap, unsigned long bytes)
 		ret = hold(heap, &b, bytes / 4, 960 * KIB);
 	if (!ret)
 		ret = hold(heap, &b, 64 * 60 * KIB, 60 * KIB);
-	drop(&b);
+	drop(&b, 0);
 	return ret;
 }
 
 static long long misc_bytes(void)
 {
-	return vmstat_read("nr_kernel_misc_reclaimable") *
-	       (long long)PAGE_BYTES;
+	return misc_reclaimable() * (long long)PAGE_BYTES;
 }
 
 FIXTURE(pressure)
@@ -121,8 +92,8 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 	fill_pool(_metadata, self->heap, self->fill, &st);
 
 	misc = misc_bytes() - self->misc;
-	EXPECT_LE(st.pool_bytes - MISC_TOLERANCE, misc);
-	EXPECT_GE(st.pool_bytes + MISC_TOLERANCE, misc);
+	EXPECT_LE(st.pool_bytes - MISC_BYTES, misc);
+	EXPECT_GE(st.pool_bytes + MISC_BYTES, misc);
 
 	/* Slabs are in this one as well: allow them to move */
 	held = st.pool_bytes;
@@ -138,8 +109,8 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 
 	ASSERT_TRUE(heap_drain_all(&st));
 	misc = misc_bytes() - self->misc;
-	EXPECT_GE(MISC_TOLERANCE, misc);
-	EXPECT_LE(-MISC_TOLERANCE, misc);
+	EXPECT_GE(MISC_BYTES, misc);
+	EXPECT_LE(-MISC_BYTES, misc);
 }
 
 /* Not only once it is clean, but from close() on */
@@ -248,8 +219,7 @@ TEST_F_TIMEOUT(pressure, full_pool_cleans_nothing, 60)
 
 	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 16));
 	ASSERT_EQ(0, hold(self->heap, &held, 96 * MIB, 4 * MIB));
-	while (held.nr > 16)
-		close(held.fd[--held.nr]);
+	drop(&held, 16);
 	ASSERT_EQ(0, heap_wait_idle());
 	ASSERT_EQ(0, heap_stats_read(&before));
 	EXPECT_EQ(16 * (long long)MIB, before.pool_bytes);
@@ -276,29 +246,8 @@ TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 	EXPECT_GT(before.pool_bytes / 4, after.pool_bytes);
 
 	misc = misc_bytes() - self->misc;
-	EXPECT_GE(after.pool_bytes + MISC_TOLERANCE, misc);
-	EXPECT_LE(after.pool_bytes - MISC_TOLERANCE, misc);
-}
-
-/* Touch @bytes of memory, in pieces; the child to be killed first, if any */
-static void touch_memory(unsigned long bytes)
-{
-	const unsigned long piece = 4 * MIB;
-	size_t page = PAGE_BYTES, i;
-	unsigned long done;
-
-	if (write_text("/proc/self/oom_score_adj", "1000"))
-		_exit(2);
-	for (done = 0; done < bytes; done += piece) {
-		char *p = mmap(NULL, piece, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (p == MAP_FAILED)
-			_exit(3);
-		for (i = 0; i < piece; i += page)
-			p[i] = 1;
-	}
-	_exit(0);
+	EXPECT_GE(after.pool_bytes + MISC_BYTES, misc);
+	EXPECT_LE(after.pool_bytes - MISC_BYTES, misc);
 }
 
 /*
@@ -340,7 +289,7 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		touch_memory(touch);
+		_exit(touch_memory(touch));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status)
 		TH_LOG("touching %lld of %lld MiB available, %lld MiB free",
@@ -350,7 +299,7 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	ASSERT_EQ(0, heap_stats_read(&after));
 	EXPECT_GT(before.pool_bytes + before.queue_bytes,
 		  after.pool_bytes + after.queue_bytes);
-	drop(&held);
+	drop(&held, 0);
 }
 
 TEST_F_TIMEOUT(pressure, full_pool_gives_way, 60)

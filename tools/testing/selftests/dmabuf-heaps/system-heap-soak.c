@@ -15,14 +15,13 @@
 #include <sys/wait.h>
 
 #include "heap_fault_util.h"
+#include "heap_pressure_util.h"
 
 #define NR_OWNERS	4
 #define NR_CHURNERS	2
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
 
-/* Other users of nr_kernel_misc_reclaimable are few and quiet; in pages */
-#define MISC_TOLERANCE	16
 #define LEAK_TOLERANCE	((long long)(24 * MIB))
 
 static struct figures {
@@ -195,26 +194,15 @@ static void kill_some(unsigned int me)
 /* Most of what is said to be available, and at once */
 static void squeeze(unsigned int me)
 {
-	long long want, done;
+	long long want;
 	int status;
 	pid_t pid;
 
 	while (!stopping()) {
 		want = meminfo_read("MemAvailable") / 10 * 6;
 		pid = fork();
-		if (!pid) {
-			write_text("/proc/self/oom_score_adj", "1000");
-			for (done = 0; done < want; done += MIB) {
-				char *p = mmap(NULL, MIB,
-					       PROT_READ | PROT_WRITE,
-					       MAP_PRIVATE | MAP_ANONYMOUS, -1,
-					       0);
-
-				if (p != MAP_FAILED)
-					memset(p, 1, MIB);
-			}
-			_exit(0);
-		}
+		if (!pid)
+			_exit(touch_memory(want));
 		waitpid(pid, &status, 0);
 		count(&fig->pressure, 1);
 		if (status)
@@ -308,7 +296,7 @@ int main(int argc, char **argv)
 		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	printf("TAP version 13\n1..1\n");
 	heap_drain_all(&st);
-	misc = vmstat_read("nr_kernel_misc_reclaimable");
+	misc = misc_reclaimable();
 	oom = vmstat_read("oom_kill");
 	write_text("/proc/sys/vm/drop_caches", "3");
 	free_mem = meminfo_read("MemAvailable");
@@ -349,7 +337,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_HEAP_ORDERS; i++)
 		missing += (st.order[i].cached + st.order[i].inflight) <<
 			   st.order[i].order;
-	misc = llabs(vmstat_read("nr_kernel_misc_reclaimable") - misc);
+	misc = llabs(misc_reclaimable() - misc);
 	if (misc > MISC_TOLERANCE)
 		missing += misc;
 	write_text("/proc/sys/vm/drop_caches", "3");

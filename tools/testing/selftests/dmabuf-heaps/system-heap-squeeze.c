@@ -13,11 +13,10 @@
 #include <sys/klog.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pressure_util.h"
 
 #define NR_TASKS	4
 #define CHURN_LEN	(32 * MIB)
-#define MAX_BUFS	256
 
 /* More would take this test too long */
 #define MAX_MEMORY	(4096 * (long long)MIB)
@@ -109,23 +108,16 @@ FIXTURE_TEARDOWN(squeeze)
 static int fill(int heap, const struct heap_stats *st)
 {
 	const size_t len = 4 * MIB;
-	int bufs[MAX_BUFS], nr, kept = st->queue_limit_bytes / len, i;
+	struct bufs b = {};
+	int ret;
 
-	nr = (st->pool_limit_bytes + st->queue_limit_bytes) / len;
-	if (nr > MAX_BUFS)
-		nr = MAX_BUFS;
-	for (i = 0; i < nr; i++) {
-		bufs[i] = heap_alloc(heap, len);
-		if (bufs[i] < 0)
-			return bufs[i];
+	ret = hold(heap, &b, st->pool_limit_bytes + st->queue_limit_bytes, len);
+	if (!ret) {
+		drop(&b, st->queue_limit_bytes / len);
+		ret = heap_wait_idle() ? -EBUSY : 0;
 	}
-	while (nr > kept)
-		close(bufs[--nr]);
-	if (heap_wait_idle())
-		return -EBUSY;
-	while (nr)
-		close(bufs[--nr]);
-	return 0;
+	drop(&b, 0);
+	return ret;
 }
 
 /* Allocate, touch the ends, close, until told to stop */
@@ -149,28 +141,6 @@ static void churn(struct shared *shared, int task)
 		close(buf);
 		shared->buffers[task]++;
 	}
-	_exit(0);
-}
-
-/* The task to be killed first if there is too little after all */
-static void touch_memory(struct shared *shared, long long bytes)
-{
-	const long long piece = 4 * MIB;
-	size_t page = PAGE_BYTES;
-	long long done, at;
-
-	if (write_text("/proc/self/oom_score_adj", "1000"))
-		_exit(2);
-	for (done = 0; done < bytes; done += piece) {
-		char *p = mmap(NULL, piece, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (p == MAP_FAILED)
-			_exit(3);
-		for (at = 0; at < piece; at += page)
-			p[at] = 1;
-	}
-	shared->after = meminfo_read("MemAvailable");
 	_exit(0);
 }
 
@@ -212,8 +182,11 @@ TEST_F_TIMEOUT(squeeze, most_of_memory_is_to_be_had, 120)
 	touch = self->base - margin - live;
 	pid = fork();
 	ASSERT_LE(0, pid);
-	if (!pid)
-		touch_memory(s, touch);
+	if (!pid) {
+		status = touch_memory(touch);
+		s->after = meminfo_read("MemAvailable");
+		_exit(status);
+	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	ASSERT_EQ(0, heap_stats_read(&after));

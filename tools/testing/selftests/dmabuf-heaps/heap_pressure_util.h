@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Helpers to use up memory: buffers that are held, and a task that wants more.
+ *
+ * They report failure by return value and never print.
+ */
+#ifndef HEAP_PRESSURE_UTIL_H
+#define HEAP_PRESSURE_UTIL_H
+
+#include "dma_heap_util.h"
+
+#define MAX_BUFS	512
+
+struct bufs {
+	int fd[MAX_BUFS];
+	int nr;
+};
+
+/* Hold about @bytes of buffers of @len; 0, or the error of an allocation */
+static inline int hold(int heap, struct bufs *b, unsigned long bytes,
+		       size_t len)
+{
+	unsigned long done;
+
+	for (done = 0; done < bytes && b->nr < MAX_BUFS; done += len) {
+		int fd = heap_alloc(heap, len);
+
+		if (fd < 0)
+			return fd;
+		b->fd[b->nr++] = fd;
+	}
+	return 0;
+}
+
+/* Close all but the first @keep */
+static inline void drop(struct bufs *b, int keep)
+{
+	while (b->nr > keep)
+		close(b->fd[--b->nr]);
+}
+
+/*
+ * Touch @bytes of memory, in pieces. For a task that is forked for this: it is
+ * the one to be killed if there is too little after all. Returns what it can
+ * exit with, 0 if it has got everything.
+ */
+static inline int touch_memory(long long bytes)
+{
+	const long long piece = 4 * MIB;
+	size_t page = PAGE_BYTES;
+	long long done, at;
+
+	if (write_text("/proc/self/oom_score_adj", "1000"))
+		return 2;
+	for (done = 0; done < bytes; done += piece) {
+		char *p = mmap(NULL, piece, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (p == MAP_FAILED)
+			return 3;
+		for (at = 0; at < piece; at += page)
+			p[at] = 1;
+	}
+	return 0;
+}
+
+#endif /* HEAP_PRESSURE_UTIL_H */
