@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Install, by package name, what deps.list asks for and the machine lacks.
+# deps.sh [LIST]: install, by package name, what LIST (default: deps.list) asks for
+# and the machine lacks.
 # Promises: apt is not touched when nothing is missing; without the right or
 # the means to install, one line names the packages and the exit is non-zero.
 . "$(dirname "$0")/lib.sh"
+
+list=$HARNESS/${1:-deps.list}
 
 missing() {
 	local probe package
@@ -15,7 +18,7 @@ missing() {
 		/*) [ -e "$probe" ] || echo "$package" ;;
 		*) command -v "$probe" >/dev/null || echo "$package" ;;
 		esac
-	done <"$HARNESS/deps.list"
+	done <"$list"
 }
 
 wanted=$(missing | sort -u | tr '\n' ' ')
