@@ -136,7 +136,10 @@ static void heap_clean_batch(struct heap_clean *clean)
 	clean->batch = min(READ_ONCE(supply->batch), clean->batch_max);
 }
 
-/* The page allocator knows how to keep bad memory from being used again. */
+/*
+ * A page with a hardware error is not worth keeping. What becomes of it is up to
+ * the page allocator, as without pools.
+ */
 static bool heap_clean_poisoned(struct page *page, unsigned int order)
 {
 	unsigned int i;

@@ -56,8 +56,9 @@ static int stats_show(struct seq_file *m, void *unused)
 						    &stats);
 		seq_printf(m, "%u %lu %lu %lu %lu %lu %lu %lu\n",
 			   heap_orders[i], stats.cached, stats.hits,
-			   atomic_long_read(&supply->misses[i]), stats.recycled,
-			   stats.released, stats.refilled, stats.inflight);
+			   stats.fetched + atomic_long_read(&supply->misses[i]),
+			   stats.recycled, stats.released, stats.refilled,
+			   stats.inflight);
 	}
 
 	return 0;

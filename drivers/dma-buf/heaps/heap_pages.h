@@ -59,8 +59,13 @@ struct heap_pages {
  */
 #define HEAP_PAGES_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
-/* Entries to allocate for @first so that @nr can be used. */
-#define heap_pages_slots(nr)	(min_t(unsigned long, nr, HEAP_PAGES_FIRST_MAX) + 1)
+/*
+ * Entries to allocate for @first so that @nr can be used. Where more cannot be
+ * chained on when memory turns out to be fragmented, all that fit.
+ */
+#define heap_pages_slots(nr)						\
+	(min_t(unsigned long, HEAP_PAGES_FIRST_MAX,			\
+	       IS_ENABLED(CONFIG_ARCH_NO_SG_CHAIN) ? ULONG_MAX : (nr)) + 1)
 
 int heap_pages_chain(struct heap_pages *pages);
 struct page *heap_pages_pop(struct heap_pages *pages, unsigned int *order);

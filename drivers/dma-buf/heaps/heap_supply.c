@@ -198,7 +198,6 @@ heap_supply_miss(struct heap_supply *supply, struct heap_pages *buf,
 			got = heap_pool_take(pool, buf->next, nr);
 		if (!got && (order || missing >= BULK_PAGES)) {
 			got = heap_pool_fetch(pool, buf->next, nr);
-			atomic_long_add(got, &supply->misses[i]);
 			/* Of order 0, more may have come than was asked for. */
 			if (!order)
 				heap_supply_trim(supply);

@@ -66,7 +66,8 @@ struct heap_supply_config {
  * @method:	how pages are cleared
  * @batch:	and how many at a time
  * @queued:	[node] pages of PAGE_SIZE in @queue, as accounted in vmstat
- * @misses:	pages per order that had to come from the page allocator
+ * @misses:	pages per order that the page allocator was asked for; those that
+ *		the pools asked for are &heap_pool_stats.fetched
  * @zeroed:	pages cleared, in pages of PAGE_SIZE like the following
  * @zero_failed: pages that could not be cleared and left
  * @helped:	pages taken off @queue by tasks that were allocating

@@ -42,8 +42,10 @@ void heap_zero_direct(struct page *page, unsigned int order)
 		return;
 	}
 
-	for (i = 0; i < 1U << order; i++)
+	for (i = 0; i < 1U << order; i++) {
 		clear_highpage(page + i);
+		cond_resched();
+	}
 }
 EXPORT_SYMBOL_IF_KUNIT(heap_zero_direct);
 

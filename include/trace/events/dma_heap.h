@@ -15,8 +15,9 @@
  * dma_heap_alloc - a buffer's memory was, or could not be, allocated
  * @heap:	name
  * @nr_pages:	asked for
- * @hits:	of these found clean in pools, by order
- * @misses:	of these from the page allocator, by order
+ * @hits:	how many pages of each order were found clean
+ * @misses:	how many were not: they came from the page allocator, or the task
+ *		cleaned them itself
  * @ns:		how long it took
  * @ret:	0 or an error
  */
@@ -52,7 +53,7 @@ TRACE_EVENT(dma_heap_alloc,
  * dma_heap_defer - a buffer was closed and is to be cleaned later
  * @heap:	name
  * @nr_pages:	the buffer holds
- * @queued:	pages waiting before it
+ * @queued:	pages waiting, with it if it was accepted
  * @accepted:	false if the queue was full and the closing task frees them
  */
 TRACE_EVENT(dma_heap_defer,

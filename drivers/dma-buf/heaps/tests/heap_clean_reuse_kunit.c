@@ -38,9 +38,9 @@ static const struct reuse_param {
 
 KUNIT_ARRAY_PARAM_DESC(reuse, reuse_params, desc);
 
-static long misses(const struct clean_kunit *ctx)
+static long misses(struct clean_kunit *ctx)
 {
-	long sum = 0;
+	long sum = clean_kunit_stats(ctx).fetched;
 	unsigned int i;
 
 	for (i = 0; i < HEAP_NR_ORDERS; i++)
