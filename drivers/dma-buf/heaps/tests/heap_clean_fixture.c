@@ -18,7 +18,9 @@
 #include "heap_clean_fixture.h"
 #include "heap_kunit.h"
 
+/* For the helper, and for what is already clean. */
 #define PATIENCE	(20 * HZ)
+#define DRAIN_PATIENCE	(2 * HZ)
 
 static void free_buffer(struct heap_pages *pages)
 {
@@ -202,16 +204,20 @@ unsigned long clean_kunit_reclaim_count(struct clean_kunit *ctx)
 	return sum;
 }
 
+/* Gives up soon when there is something left that cannot be had. */
 static bool drain(struct clean_kunit *ctx)
 {
-	unsigned long end = jiffies + PATIENCE;
+	unsigned long end;
 
 	if (!clean_kunit_wait(ctx))
 		return false;
+	end = jiffies + DRAIN_PATIENCE;
 	while (clean_kunit_reclaim_count(ctx)) {
-		if (time_after(jiffies, end))
+		if (clean_kunit_reclaim(ctx, 1024))
+			end = jiffies + DRAIN_PATIENCE;
+		else if (time_after(jiffies, end))
 			return false;
-		if (!clean_kunit_reclaim(ctx, 1024))
+		else
 			usleep_range(500, 1000);
 	}
 
