@@ -29,7 +29,7 @@ field() {
 edit_of() {
 	awk -v name="$1" '
 		$1 == "mutant" { in_it = $2 == name; next }
-		in_it && $1 !~ /^(suite|test|#)/' "${lists[@]}"
+		in_it && $1 !~ /^(suite|test|boot|#)/' "${lists[@]}"
 }
 
 # The kernel tree: hard links to the shared one, but what was grafted into that,
@@ -84,19 +84,22 @@ tests_of() {
 	done < <(field "$1" test | sort -u)
 }
 
-# What any of the mutants asks for, once.
-tests_of_all() {
+# What any of the mutants that boot with these words asks for, once.
+tests_of_all() {	# BOOT
 	local one
-	for one in "${names[@]}"; do tests_of "$one"; done
+	for one in "${names[@]}"; do
+		[ "$(field "$one" boot)" != "$1" ] || tests_of "$one"
+	done | awk '{ $1 = "control"; sub(/^[0-9]+-/, "", $2); key = $0 }
+		!seen[key]++ { if ($3 == "ktap") $2 = ++n "-" $2; print }'
 }
 
-# run NAME TESTS SUITE: boot; "counts passed failed skipped" comes last.
+# run NAME TESTS SUITE BOOT: "counts passed failed skipped" comes last.
 run() {
 	local enable=1 report=$repo/out/runs/$1/report.log
 	[ -n "$3" ] || enable=0
 	awk '{ $1 = ""; $3 = ""; print }' "$2" |
 		GUEST_CPUS=4 GUEST_MEM=1024 GUEST_TIMEOUT=$(awk '{ s += $4 / 2 } END { print s + 60 }' "$2") \
-		GUEST_APPEND="dma_heap.mem_accounting=1 kunit.enable=$enable kunit.filter_glob=${3:-none}" \
+		GUEST_APPEND="dma_heap.mem_accounting=1 kunit.enable=$enable kunit.filter_glob=${3:-none} $4" \
 		GUEST_TAIL=12 "$repo/tools/harness/guest.sh" "$kernel" smp "$1" >"$work/$1.log" 2>&1 ||
 		echo "FAILED guest: $(grep -m1 -E "guest|QEMU|no result" "$work/$1.log" || true)"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
@@ -138,19 +141,22 @@ build control || die "the unchanged sources do not build"
 put "$tree/build/$kernel/guest/gen_init_cpio" "$repo/out/$kernel/gen_init_cpio"
 chmod +x "$repo/out/$kernel/gen_init_cpio"
 
-tests_of_all |
-	awk '{ $1 = "control"; sub(/^[0-9]+-/, "", $2); key = $0 } !seen[key]++ { if ($3 == "ktap") $2 = ++n "-" $2; print }' \
-	>"$work/control.tests"
+: >"$work/cases"
+passed=0
 started=$SECONDS
-run control "$work/control.tests" '*' >"$work/control.result"
-if grep -q '^FAILED' "$work/control.result"; then
-	cat "$work/control.result"
-	die "the unchanged sources fail, so that no mutant can be judged"
-fi
+while read -r words; do
+	tests_of_all "$words" >"$work/control.tests"
+	run control "$work/control.tests" '*' "$words" >"$work/control.result" </dev/null
+	if grep -q '^FAILED' "$work/control.result"; then
+		cat "$work/control.result"
+		die "the unchanged sources fail, so that no mutant can be judged"
+	fi
+	passed=$((passed + $(awk 'END { print $2 }' "$work/control.result")))
+	tr -d '\r' <"$repo/out/runs/control/report.log" | awk '
+		/^    # Subtest: / { suite = $3 }
+		/^    (not )?ok / { sub(/^ *(not )?ok [0-9]+ (- )?/, ""); print suite "." $1 }' >>"$work/cases"
+done < <(for name in "${names[@]}"; do printf '%s\n' "$(field "$name" boot)"; done | sort -u)
 # A glob that matches nothing would fail with and without the mutation.
-tr -d '\r' <"$repo/out/runs/control/report.log" | awk '
-	/^    # Subtest: / { suite = $3 }
-	/^    (not )?ok / { sub(/^ *(not )?ok [0-9]+ (- )?/, ""); print suite "." $1 }' >"$work/cases"
 for name in "${names[@]}"; do
 	suite=$(field "$name" suite)
 	[ -n "$suite" ] || continue
@@ -159,7 +165,7 @@ for name in "${names[@]}"; do
 	while read -r one; do [[ $one != $suite ]] || continue 2; done <"$work/cases"
 	die "no KUnit test is called $suite (mutant $name)"
 done
-echo "control: $(awk 'END { print $2 " passed" }' "$work/control.result"), $((SECONDS - started)) s"
+echo "control: $passed passed, $((SECONDS - started)) s"
 
 killed=0
 bad=0
@@ -169,7 +175,7 @@ judge() {
 	[ "$2" = ktap ] || suite=$(field "$1" suite)
 	tests_of "$1" | awk -v kind="$2" '$3 == kind' >"$work/$1.tests"
 	[ -s "$work/$1.tests" ] || return 1
-	run "$1" "$work/$1.tests" "$suite" >"$work/$1.result"
+	run "$1" "$work/$1.tests" "$suite" "$(field "$1" boot)" >"$work/$1.result"
 	grep -q '^FAILED' "$work/$1.result"
 }
 

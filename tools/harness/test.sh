@@ -87,6 +87,7 @@ judge host "$OUT/test/host.list" "$OUT/test/host.log"
 
 # Charging recycled pages is off by default; the small boot has it off.
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
+GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=numa=fake=2 boot nodes debug
 GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND="system_heap.pool_limit_mb=119 system_heap.helper_nice=-1" \
 	boot small bench
 
