@@ -26,6 +26,8 @@ help:
 	@echo "make bench-memory    bookkeeping, and what is held at most"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
 	@echo "                (ONLY=\"NAME...\" for some of them)"
+	@echo "make kcsan      look for data races, with a kernel of its own"
+	@echo "                (ONLY=\"PROGRAM...\" for some selftests)"
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
 	@echo "make shell      an interactive guest"
 	@echo "make clean      remove what was made here (out/)"
@@ -49,6 +51,9 @@ bench-baseline:
 mutants:
 	@$(HARNESS)/mutants.sh $(ONLY)
 
+kcsan:
+	@$(HARNESS)/kcsan.sh $(ONLY)
+
 soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
 
@@ -59,4 +64,4 @@ distclean: clean
 	@$(HARNESS)/distclean.sh
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory mutants soak shell clean distclean
+	bench-latency bench-memory mutants kcsan soak shell clean distclean
