@@ -213,12 +213,13 @@ static bool drain(struct clean_kunit *ctx)
 		return false;
 	end = jiffies + DRAIN_PATIENCE;
 	while (clean_kunit_reclaim_count(ctx)) {
-		if (clean_kunit_reclaim(ctx, 1024))
+		if (clean_kunit_reclaim(ctx, 1024)) {
 			end = jiffies + DRAIN_PATIENCE;
-		else if (time_after(jiffies, end))
+			continue;
+		}
+		if (time_after(jiffies, end))
 			return false;
-		else
-			usleep_range(500, 1000);
+		usleep_range(500, 1000);
 	}
 
 	return true;
