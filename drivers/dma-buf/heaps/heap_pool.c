@@ -318,17 +318,25 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_release);
  * heap_pool_shrink - give cached pages to the page allocator
  * @pool:	the pool
  * @nr:		how many at most
+ * @wait:	what to do when somebody else has the lock: wait for it, or nothing
  *
- * Context: any task context, also in reclaim. Only tries to take the lock.
- * Return: how many were given; 0 when nothing is cached or the lock was taken.
+ * Nobody enters reclaim with the lock held, so that reclaim may wait for it.
+ *
+ * Context: any task context, also in reclaim. May sleep if @wait.
+ * Return: how many were given; 0 when nothing is cached.
  */
-unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr)
+unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait)
 {
 	struct page *page;
 	unsigned int i;
 
-	if (!READ_ONCE(pool->cached) || !mutex_trylock(&pool->lock))
+	if (!READ_ONCE(pool->cached))
 		return 0;
+	if (!mutex_trylock(&pool->lock)) {
+		if (!wait)
+			return 0;
+		mutex_lock(&pool->lock);
+	}
 
 	nr = min(nr, pool->cached);
 	for (i = 0; i < nr; i++) {
@@ -446,7 +454,7 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_create);
 void heap_pool_destroy(struct heap_pool *pool)
 {
 	while (heap_pool_cached(pool))
-		heap_pool_shrink(pool, FETCH_PAGES);
+		heap_pool_shrink(pool, FETCH_PAGES, true);
 	page_pool_destroy(pool->pp);
 	mutex_destroy(&pool->lock);
 	kfree(pool);

@@ -75,7 +75,7 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 
 bool heap_pool_owns(struct page *page);
 void heap_pool_release(struct heap_pool *pool, struct page *page);
-unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr);
+unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait);
 
 unsigned long heap_pool_cached(const struct heap_pool *pool);
 bool heap_pool_full(const struct heap_pool *pool);
@@ -119,7 +119,7 @@ static inline void heap_pool_release(struct heap_pool *pool,
 				     struct page *page) { }
 
 static inline unsigned int heap_pool_shrink(struct heap_pool *pool,
-					    unsigned int nr)
+					    unsigned int nr, bool wait)
 {
 	return 0;
 }

@@ -14,11 +14,9 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
-/* How often to try for a pool's lock; whoever has it may be clearing 1 MiB. */
-#define TRIM_TRIES	1000
-
 static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
-					       int nid, unsigned long nr_pages)
+					       int nid, unsigned long nr_pages,
+					       bool wait)
 {
 	unsigned long freed = 0, nr;
 	unsigned int i;
@@ -28,7 +26,7 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
 			break;
 		/* Rounded up: what was asked for, or a little more. */
 		nr = (nr_pages - freed - 1) >> heap_orders[i];
-		nr = heap_pool_shrink(supply->pools[nid][i], nr + 1);
+		nr = heap_pool_shrink(supply->pools[nid][i], nr + 1, wait);
 		freed += nr << heap_orders[i];
 	}
 
@@ -42,9 +40,11 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
  * @nr_pages:	how much, in pages of PAGE_SIZE
  *
  * What waits to be cleaned goes first, oldest first and uncleaned (a buffer may
- * have pages of other nodes too), then clean pages, largest order first.
+ * have pages of other nodes too), then clean pages, largest order first. Whoever
+ * uses a pool just then is not waited for, unless nothing else is to be had:
+ * reclaim would take that for no progress, and kill somebody.
  *
- * Context: any task context, also in reclaim. Never allocates; waits for nobody.
+ * Context: any task context, also in reclaim. Never allocates, may sleep.
  * Return: pages of PAGE_SIZE given back.
  */
 unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
@@ -57,7 +57,9 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 		queued = deferred_free_run(supply->queue, nr_pages, &run);
 	if (queued < nr_pages)
 		pooled = heap_supply_reclaim_pools(supply, nid,
-						   nr_pages - queued);
+						   nr_pages - queued, false);
+	if (!queued && !pooled)
+		pooled = heap_supply_reclaim_pools(supply, nid, nr_pages, true);
 
 	atomic_long_add(queued + pooled, &supply->reclaimed);
 	trace_dma_heap_reclaim(supply->config.name, nid, nr_pages, queued,
@@ -74,22 +76,20 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
  */
 void heap_supply_trim(struct heap_supply *supply)
 {
-	unsigned int fruitless = 0;
 	unsigned long freed;
 	int nid;
 
-	while (heap_supply_pooled(supply) >
-	       READ_ONCE(supply->config.pool_pages)) {
+	do {
+		if (heap_supply_pooled(supply) <=
+		    READ_ONCE(supply->config.pool_pages))
+			return;
+
 		freed = 0;
 		for_each_node_state(nid, N_MEMORY)
-			freed += heap_supply_reclaim_pools(supply, nid, 1);
-		if (freed)
-			continue;
-		/* Somebody has a pool's lock. What is left is trimmed next time. */
-		if (++fruitless == TRIM_TRIES)
-			break;
+			freed += heap_supply_reclaim_pools(supply, nid, 1, true);
 		cond_resched();
-	}
+		/* Nothing is left when others have taken what was too much. */
+	} while (freed);
 }
 
 static unsigned long heap_shrinker_count(struct shrinker *shrinker,

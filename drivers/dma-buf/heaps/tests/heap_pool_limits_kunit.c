@@ -3,6 +3,10 @@
  * KUnit tests of how much a pool of clean pages holds: nothing at first, what it is
  * refilled with, no more than its bound, and less when it is shrunk
  */
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
 #include <kunit/test.h>
 
 #include "../heap_pool.h"
@@ -19,7 +23,7 @@ static void test_empty(struct kunit *test)
 	pool_kunit_create(test, 4 * ctx->nr);
 	KUNIT_EXPECT_EQ(test, 0U, pool_kunit_take(ctx, ctx->pages, 1));
 	KUNIT_EXPECT_EQ(test, 0U, pool_kunit_take(ctx, ctx->pages, ctx->nr));
-	KUNIT_EXPECT_EQ(test, 0U, heap_pool_shrink(ctx->pool, 1));
+	KUNIT_EXPECT_EQ(test, 0U, heap_pool_shrink(ctx->pool, 1, false));
 	pool_kunit_expect_counts(test, 0, 0);
 
 	stats = pool_kunit_stats(ctx);
@@ -37,7 +41,7 @@ static void test_bound(struct kunit *test)
 
 	pool_kunit_create(test, max);
 	pool_kunit_fetch(test, ctx->nr);
-	KUNIT_EXPECT_EQ(test, rest, heap_pool_shrink(ctx->pool, rest));
+	KUNIT_EXPECT_EQ(test, rest, heap_pool_shrink(ctx->pool, rest, false));
 	KUNIT_EXPECT_FALSE(test, heap_pool_full(ctx->pool));
 
 	heap_pool_put(ctx->pool, ctx->pages, max - 1);
@@ -59,12 +63,59 @@ static void test_shrink(struct kunit *test)
 	heap_pool_put(ctx->pool, ctx->pages, ctx->nr);
 	pool_kunit_expect_counts(test, all, 0);
 
-	KUNIT_EXPECT_EQ(test, 0U, heap_pool_shrink(ctx->pool, 0));
-	KUNIT_EXPECT_EQ(test, 2U, heap_pool_shrink(ctx->pool, 2));
+	KUNIT_EXPECT_EQ(test, 0U, heap_pool_shrink(ctx->pool, 0, false));
+	KUNIT_EXPECT_EQ(test, 2U, heap_pool_shrink(ctx->pool, 2, false));
 	pool_kunit_expect_counts(test, all - 2, 0);
-	KUNIT_EXPECT_EQ(test, all - 2, heap_pool_shrink(ctx->pool, all));
+	KUNIT_EXPECT_EQ(test, all - 2, heap_pool_shrink(ctx->pool, all, false));
 	pool_kunit_expect_counts(test, 0, 0);
 	KUNIT_EXPECT_EQ(test, all, pool_kunit_stats(ctx).released);
+}
+
+/* On several CPUs some of these find the lock taken. */
+#define BUSY_ROUNDS	200U
+
+struct pool_busy {
+	struct heap_pool *pool;
+	struct completion started;
+};
+
+/* Takes the lock again and again, and changes nothing. */
+static int busy_fn(void *data)
+{
+	struct heap_pool_stats stats;
+	struct pool_busy *busy = data;
+
+	complete(&busy->started);
+	while (!kthread_should_stop()) {
+		heap_pool_get_stats(busy->pool, &stats);
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/* Who waits gets a page while others are busy with the pool, always. */
+static void test_shrink_busy(struct kunit *test)
+{
+	struct pool_kunit *ctx = test->priv;
+	struct pool_busy busy = { };
+	struct task_struct *task;
+	unsigned int round;
+
+	pool_kunit_create(test, 4 * ctx->nr);
+	busy.pool = ctx->pool;
+	init_completion(&busy.started);
+	task = kthread_run(busy_fn, &busy, "heap_pool_busy");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	wait_for_completion(&busy.started);
+
+	for (round = 0; round < BUSY_ROUNDS; round++) {
+		heap_pool_refill(ctx->pool, 1, ctx->more, ctx->size);
+		if (heap_pool_shrink(ctx->pool, 1, true) != 1)
+			break;
+	}
+	KUNIT_EXPECT_EQ(test, BUSY_ROUNDS, round);
+	kthread_stop(task);
 }
 
 /* Pages to keep, clean ones, besides those that are kept. */
@@ -101,7 +152,7 @@ static void test_refill_full(struct kunit *test)
 
 	pool_kunit_create(test, ctx->nr);
 	pool_kunit_fetch(test, ctx->nr);
-	heap_pool_shrink(ctx->pool, ctx->nr);
+	heap_pool_shrink(ctx->pool, ctx->nr, false);
 	heap_pool_put(ctx->pool, ctx->pages, ctx->nr - 1);
 	pool_kunit_expect_counts(test, ctx->nr - 1, 1);
 	heap_pool_refill(ctx->pool, 1, ctx->more, ctx->nr - 1);
@@ -118,6 +169,7 @@ static struct kunit_case heap_pool_limits_cases[] = {
 	KUNIT_CASE_PARAM(test_empty, pool_gen_params),
 	KUNIT_CASE_PARAM(test_bound, pool_gen_params),
 	KUNIT_CASE_PARAM(test_shrink, pool_gen_params),
+	KUNIT_CASE_PARAM(test_shrink_busy, pool_gen_params),
 	KUNIT_CASE_PARAM(test_refill, pool_gen_params),
 	KUNIT_CASE_PARAM(test_refill_full, pool_gen_params),
 	{ }

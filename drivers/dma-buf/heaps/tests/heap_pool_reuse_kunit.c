@@ -49,7 +49,7 @@ static void test_recycle(struct kunit *test)
 	pool_kunit_create(test, 4 * ctx->nr);
 	pool_kunit_fetch(test, ctx->nr);
 	for (i = 0; i < rest; i++)
-		KUNIT_ASSERT_EQ(test, 1U, heap_pool_shrink(ctx->pool, 1));
+		KUNIT_ASSERT_EQ(test, 1U, heap_pool_shrink(ctx->pool, 1, false));
 	pool_kunit_expect_counts(test, 0, ctx->nr);
 
 	heap_pool_put(ctx->pool, ctx->pages, ctx->nr);
@@ -183,7 +183,7 @@ static int user_fn(void *data)
 				atomic_inc(user->nr_errors);
 
 		if (round % 64 == 63)
-			heap_pool_shrink(user->pool, 3);
+			heap_pool_shrink(user->pool, 3, false);
 		if (round % 32 == 31 && nr)
 			heap_pool_release(user->pool, pages[--nr]);
 		heap_pool_put(user->pool, pages, nr);
