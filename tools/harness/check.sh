@@ -3,7 +3,7 @@
 #
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
-# W=1 build and sparse for all of the heaps' objects.
+# W=1 build and sparse for all of the heaps' objects, and whether backport/ fits.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/lib.sh"
@@ -54,6 +54,20 @@ while read -r file; do
 		;;
 	esac
 done < <(sources)
+
+# The same sources make the series for older kernels, which takes none of their
+# files to see.
+version=$(cat "$1/version")
+for edits in "$HARNESS"/backport/*.edit; do
+	name=$(basename "$edits" .edit)
+	# This tree has the backport already, and what is above was of it.
+	[[ $version != "$name".* ]] || continue
+	found=$("$HARNESS/stage.sh" series "$version" "$build/series" "$1/orig" "$tree" 2>&1 &&
+		perl "$HARNESS/edit.pl" "the series" "$name" "$TOP" "$build/series/.edited" \
+			"$build/series" -- "$edits" 2>&1) || true
+	rm -rf "$build/series"
+	result "backport to $name" "$found"
+done
 
 "$HARNESS/config.sh" "$1" debug
 mkdir -p "$build"
