@@ -60,6 +60,27 @@ static void test_wakeup(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)param->rounds, atomic_read(&ctx->nr_gone));
 }
 
+/* Half of what may wait is there: nobody waits for the timer, the next tick. */
+static void test_half_full(struct kunit *test)
+{
+	struct deferred_kunit *ctx = test->priv;
+	unsigned int tries;
+	unsigned long tick;
+
+	deferred_kunit_create(test, &deferred_kunit_ops, 3);
+	/* Other work may get in between, but not each time. */
+	for (tries = 0; tries < 100; tries++) {
+		/* The helper is asleep then, and a tick has just begun. */
+		msleep(20);
+		tick = jiffies;
+		KUNIT_ASSERT_TRUE(test, deferred_kunit_add(ctx, 0, 2));
+		KUNIT_ASSERT_TRUE(test, deferred_kunit_wait(ctx));
+		if (!time_after(jiffies, tick))
+			return;
+	}
+	KUNIT_FAIL(test, "always a tick later");
+}
+
 /* The helper looked at an empty list while somebody else had the item. */
 static void test_wakeup_for_rest(struct kunit *test)
 {
@@ -141,6 +162,7 @@ static void test_concurrent(struct kunit *test)
 static struct kunit_case deferred_free_helper_cases[] = {
 	KUNIT_CASE(test_helper_pieces),
 	KUNIT_CASE_PARAM(test_wakeup, wakeup_gen_params),
+	KUNIT_CASE(test_half_full),
 	KUNIT_CASE(test_wakeup_for_rest),
 	KUNIT_CASE(test_concurrent),
 	{ }
