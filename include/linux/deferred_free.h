@@ -57,11 +57,11 @@ struct deferred_free_item {
 };
 
 /**
- * struct deferred_free_run - one context working on the queue
+ * struct deferred_free_pass - one context working on the queue
  * @reason:	passed on to the callbacks
  * @priv:	for the owner of the callbacks, e.g. a batch being gathered
  */
-struct deferred_free_run {
+struct deferred_free_pass {
 	enum deferred_free_reason reason;
 	void *priv;
 };
@@ -81,10 +81,10 @@ struct deferred_free_run {
 struct deferred_free_ops {
 	unsigned long (*free)(struct deferred_free_item *item,
 			      unsigned long nr_pages,
-			      struct deferred_free_run *run);
-	void (*flush)(struct deferred_free_run *run);
+			      struct deferred_free_pass *run);
+	void (*flush)(struct deferred_free_pass *run);
 	bool (*accept)(const struct deferred_free_item *item,
-		       const struct deferred_free_run *run);
+		       const struct deferred_free_pass *run);
 };
 
 struct deferred_free_queue *
@@ -96,7 +96,7 @@ bool deferred_free_add(struct deferred_free_queue *queue,
 		       struct deferred_free_item *item, unsigned long nr_pages);
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages,
-				struct deferred_free_run *run);
+				struct deferred_free_pass *run);
 
 unsigned long deferred_free_pages(const struct deferred_free_queue *queue);
 unsigned long deferred_free_items(const struct deferred_free_queue *queue);

@@ -64,7 +64,7 @@ struct deferred_free_queue {
 	unsigned long max_pages;
 
 	const struct deferred_free_ops *ops;
-	struct deferred_free_run run;
+	struct deferred_free_pass run;
 
 	struct timer_list timer;
 	wait_queue_head_t wait;
@@ -92,7 +92,7 @@ static void deferred_free_arm(struct deferred_free_queue *queue)
 
 static struct deferred_free_item *
 deferred_free_pop(struct deferred_free_queue *queue,
-		  const struct deferred_free_run *run)
+		  const struct deferred_free_pass *run)
 {
 	struct deferred_free_item *item;
 
@@ -135,7 +135,7 @@ static void deferred_free_unpop(struct deferred_free_queue *queue,
  */
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages,
-				struct deferred_free_run *run)
+				struct deferred_free_pass *run)
 {
 	struct deferred_free_item *item;
 	unsigned long freed = 0;
@@ -295,7 +295,7 @@ EXPORT_SYMBOL_GPL(deferred_free_set_nice);
  * deferred_free_create - create a queue and start its helper thread
  * @name:	of the thread
  * @ops:	callbacks, must outlive the queue
- * @helper_priv: &deferred_free_run.priv of the helper's runs
+ * @helper_priv: &deferred_free_pass.priv of the helper's runs
  * @max_pages:	bound in pages
  *
  * Context: process context, may sleep.

@@ -50,7 +50,7 @@ static struct page **heap_clean_map(struct heap_clean *clean)
  * @batch_max:	largest batch, in pages of PAGE_SIZE
  * @gfp:	allocation flags
  *
- * Return: what deferred_free_run.priv has to point to in runs that are not under
+ * Return: what deferred_free_pass.priv has to point to in runs that are not under
  * pressure, or %NULL.
  */
 struct heap_clean *heap_clean_create(struct heap_supply *supply,
@@ -169,7 +169,7 @@ static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 
 static unsigned long heap_clean_free(struct deferred_free_item *item,
 				     unsigned long nr_pages,
-				     struct deferred_free_run *run)
+				     struct deferred_free_pass *run)
 {
 	struct heap_pages *pages = container_of(item, struct heap_pages, item);
 	struct heap_supply *supply = pages->supply;
@@ -243,7 +243,7 @@ static void heap_clean_refill(struct heap_clean *clean)
 	clean->nr_foreign = 0;
 }
 
-static void heap_clean_flush(struct deferred_free_run *run)
+static void heap_clean_flush(struct deferred_free_pass *run)
 {
 	struct heap_clean *clean = run->priv;
 
@@ -260,7 +260,7 @@ static void heap_clean_flush(struct deferred_free_run *run)
 
 /* Whether the oldest buffer has pages of the order a helping task needs. */
 static bool heap_clean_accept(const struct deferred_free_item *item,
-			      const struct deferred_free_run *run)
+			      const struct deferred_free_pass *run)
 {
 	const struct heap_pages *pages = container_of_const(item, struct heap_pages,
 							    item);
@@ -294,7 +294,7 @@ const struct deferred_free_ops heap_clean_ops = {
 unsigned long heap_clean_help(struct heap_supply *supply, unsigned int order,
 			      unsigned long nr_pages)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct heap_clean *clean;
 	unsigned long done;
 

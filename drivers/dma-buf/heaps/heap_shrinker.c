@@ -50,7 +50,7 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
 unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_PRESSURE };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
 	unsigned long queued = 0, pooled = 0;
 
 	if (atomic_long_read(&supply->queued[nid]) > 0)

@@ -14,7 +14,7 @@
 
 unsigned long deferred_kunit_free(struct deferred_free_item *item,
 				  unsigned long nr_pages,
-				  struct deferred_free_run *run)
+				  struct deferred_free_pass *run)
 {
 	struct deferred_kunit_item *it =
 		container_of(item, struct deferred_kunit_item, item);
@@ -64,7 +64,7 @@ unsigned long deferred_kunit_free(struct deferred_free_item *item,
 }
 
 static bool accept(const struct deferred_free_item *item,
-		   const struct deferred_free_run *run)
+		   const struct deferred_free_pass *run)
 {
 	return !container_of_const(item, struct deferred_kunit_item,
 				   item)->unacceptable;

@@ -73,7 +73,7 @@ void deferred_kunit_exit(struct kunit *test);
 /* The operations of that queue, and another queue in its place. */
 unsigned long deferred_kunit_free(struct deferred_free_item *item,
 				  unsigned long nr_pages,
-				  struct deferred_free_run *run);
+				  struct deferred_free_pass *run);
 extern const struct deferred_free_ops deferred_kunit_ops;
 void deferred_kunit_create(struct kunit *test, const struct deferred_free_ops *ops,
 			   unsigned long max_pages);

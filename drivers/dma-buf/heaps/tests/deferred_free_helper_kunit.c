@@ -84,7 +84,7 @@ static void test_half_full(struct kunit *test)
 /* The helper looked at an empty list while somebody else had the item. */
 static void test_wakeup_for_rest(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_PRESSURE };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_stop_helper(test, 1);
@@ -108,7 +108,7 @@ struct runner {
 static int runner_fn(void *data)
 {
 	struct runner *runner = data;
-	struct deferred_free_run run = { .reason = runner->reason };
+	struct deferred_free_pass run = { .reason = runner->reason };
 
 	while (!kthread_should_stop()) {
 		runner->freed += deferred_free_run(runner->ctx->queue,

@@ -34,7 +34,7 @@ KUNIT_ARRAY_PARAM_DESC(order, order_params, desc);
 static void test_order(struct kunit *test)
 {
 	const struct order_param *param = test->param_value;
-	struct deferred_free_run run = { .reason = param->reason, .priv = test };
+	struct deferred_free_pass run = { .reason = param->reason, .priv = test };
 	struct deferred_kunit *ctx = test->priv;
 	unsigned long total = 0;
 	unsigned int i;
@@ -77,7 +77,7 @@ static void test_order(struct kunit *test)
 
 static void test_count(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
 	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_pages(ctx->queue));
@@ -104,7 +104,7 @@ static void test_count(struct kunit *test)
 
 static void test_bound(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_create(test, &deferred_kunit_ops, 1000);
@@ -130,7 +130,7 @@ static void test_bound(struct kunit *test)
 
 static void test_set_limit(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_stop_helper(test, 1);
@@ -156,7 +156,7 @@ static void test_set_limit(struct kunit *test)
 /* A large item is freed in pieces and keeps its place. */
 static void test_pieces(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_PRESSURE };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
 	struct deferred_kunit *ctx = test->priv;
 	unsigned int i;
 
@@ -189,7 +189,7 @@ static void test_pieces(struct kunit *test)
 /* The callback frees whole pages of its own size, more than it was asked for. */
 static void test_overshoot(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_stop_helper(test, 1);
@@ -204,7 +204,7 @@ static void test_overshoot(struct kunit *test)
 
 static void test_accept(struct kunit *test)
 {
-	struct deferred_free_run run = { .reason = DEFERRED_FREE_NORMAL };
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_stop_helper(test, 1);
@@ -225,7 +225,7 @@ static void test_accept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4U, ctx->nr_log);
 }
 
-static void count_flush(struct deferred_free_run *run)
+static void count_flush(struct deferred_free_pass *run)
 {
 	struct deferred_kunit *ctx = run->priv;
 
@@ -245,7 +245,7 @@ static const struct deferred_free_ops flush_ops = {
 static void test_flush(struct kunit *test)
 {
 	struct deferred_kunit *ctx = test->priv;
-	struct deferred_free_run run = {
+	struct deferred_free_pass run = {
 		.reason = DEFERRED_FREE_NORMAL,
 		.priv = ctx,
 	};
