@@ -143,6 +143,9 @@ struct pool_user {
 	unsigned int seed;
 	atomic_t *nr_errors;
 	struct task_struct *task;
+	/* Too much for a stack. */
+	struct scatterlist sg[NR_TAKEN];
+	struct page *pages[NR_TAKEN];
 };
 
 /* Return: what was where the stamp is now. */
@@ -163,8 +166,8 @@ static unsigned long stamp_page(struct page *page, unsigned int order,
 static int user_fn(void *data)
 {
 	struct pool_user *user = data;
-	struct scatterlist sg[NR_TAKEN] = { };
-	struct page *pages[NR_TAKEN];
+	struct scatterlist *sg = user->sg;
+	struct page **pages = user->pages;
 	unsigned int round, nr, i;
 
 	for (round = 0; !kthread_should_stop(); round++) {
@@ -196,18 +199,18 @@ static void test_concurrent(struct kunit *test)
 {
 	struct pool_kunit *ctx = test->priv;
 	atomic_t nr_errors = ATOMIC_INIT(0);
-	struct pool_user users[NR_TASKS];
+	struct pool_user *users;
 	unsigned int i, started;
 
+	users = kunit_kcalloc(test, NR_TASKS, sizeof(*users), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, users);
 	pool_kunit_create(test, NR_TASKS * NR_TAKEN);
 	for (started = 0; started < NR_TASKS; started++) {
-		users[started] = (struct pool_user) {
-			.pool = ctx->pool,
-			.stamp = started + 1,
-			.order = ctx->order,
-			.seed = started,
-			.nr_errors = &nr_errors,
-		};
+		users[started].pool = ctx->pool;
+		users[started].stamp = started + 1;
+		users[started].order = ctx->order;
+		users[started].seed = started;
+		users[started].nr_errors = &nr_errors;
 		users[started].task = kthread_run(user_fn, &users[started],
 						  "heap_pool_user");
 		if (IS_ERR(users[started].task))
