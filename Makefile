@@ -30,6 +30,8 @@ help:
 	@echo "                (ONLY=\"PROGRAM...\" for some selftests)"
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
 	@echo "make shell      an interactive guest"
+	@echo "make patches    cut the series for a maintainer, into out/series/"
+	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
@@ -57,6 +59,9 @@ kcsan:
 soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
 
+patches:
+	@$(HARNESS)/patches.sh
+
 clean:
 	rm -rf out
 
@@ -64,4 +69,4 @@ distclean: clean
 	@$(HARNESS)/distclean.sh
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory mutants kcsan soak shell clean distclean
+	bench-latency bench-memory mutants kcsan soak shell patches clean distclean

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# patches.sh: the series as patches that git am takes, for the kernel that KERNEL
+# chooses, in out/series/KERNEL/.  What is in which patch and what the messages
+# are is in series/; their figures come from out/bench.json.
+#
+#   AUTHOR="Name <mail>"    who sends it; without, nobody does, and that is said
+#   SIGNOFF=1               add the author's Signed-off-by
+#   TRAILERS="Key: value; Key: value"  add these to each patch
+#
+# Promises: the same tree and figures give the same patches to the last byte;
+# out/series/KERNEL has a whole series, or the one that was there before.
+. "$(dirname "$0")/lib.sh"
+. "$HARNESS/series-lib.sh"
+
+[ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
+lock_out
+"$HARNESS/deps.sh"
+"$HARNESS/deps.sh" deps-series.list
+dir=$("$HARNESS/fetch.sh")
+version=$(cat "$dir/version")
+kernel=$(echo "$version" | cut -d. -f1,2)
+out=$OUT/series/$kernel
+
+[ -f "$OUT/bench.json" ] || die "there are no figures for the messages: run make bench KERNEL=$kernel first"
+work=$OUT/series/tmp
+rm -rf "$work"
+mkdir -p "$work"
+awk -v version="$version" -f "$HARNESS/series-numbers.awk" "$OUT/bench.json" >"$work/numbers" ||
+	die "out/bench.json does not do: run make bench KERNEL=$kernel first"
+
+repo=$("$HARNESS/series-base.sh" "$dir")
+base=$(git_plain -C "$repo" rev-parse pristine)
+"$HARNESS/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")"
+series_numbers_more "$repo" >>"$work/numbers"
+export SERIES_NUMBERS=$work/numbers
+"$HARNESS/series-cut.sh" "$repo" "$base" "$work/stage" "$version" >"$work/commits"
+series_format "$repo" "$base" "$(tail -n 1 "$work/commits")" "$kernel" "$work/patches"
+
+rm -rf "$out"
+mv "$work/patches" "$out"
+rm -rf "$work"
+(cd "$out" && awk 'FNR == 1 { name = FILENAME } /^Subject: / { print "  " name }' ./*.patch | sed 's,\./,,') >&2
+[ -n "${AUTHOR:-}" ] || say "From: nobody; AUTHOR=\"Name <mail>\" SIGNOFF=1 makes it yours"
+echo "$out"
