@@ -32,6 +32,8 @@ help:
 	@echo "make shell      an interactive guest"
 	@echo "make patches    cut the series for a maintainer, into out/series/"
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
+	@echo "make check      look at it patch by patch: applies, builds, checkpatch, ..."
+	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series-check.sh)"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
@@ -62,6 +64,9 @@ soak:
 patches:
 	@$(HARNESS)/patches.sh
 
+check:
+	@$(HARNESS)/series-check.sh
+
 clean:
 	rm -rf out
 
@@ -69,4 +74,5 @@ distclean: clean
 	@$(HARNESS)/distclean.sh
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory mutants kcsan soak shell patches clean distclean
+	bench-latency bench-memory mutants kcsan soak shell patches check \
+	clean distclean

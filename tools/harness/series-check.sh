@@ -1,0 +1,329 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# series-check.sh: what can be told of the series for the kernel that KERNEL chooses
+# without running it, patch by patch.  Prints a line for each step, what a failed
+# one found before it, and "N passed, N failed" in the end; the exit is 0 only when
+# nothing failed.  STEPS="apply checkpatch..." runs only some of
+#
+#   apply       git am takes the series, and the outcome is what a graft makes
+#   checkpatch  checkpatch.pl --strict of each patch; exceptions are in
+#               series/checkpatch.allow
+#   build       each patch builds, with W=1, no warning and no function that uses
+#               more than 512 bytes of stack, in the configurations of
+#               series/configs: built in, as modules, not at all, without a network,
+#               and for 32 bits with highmem.  CONFIGS="y m..." chooses.  Those in LINK
+#               (default: y m) are linked with each patch, all others with the last;
+#               LINK=none links nothing
+#   headers     each header compiles alone
+#   files       check.sh: checkpatch and kernel-doc of the files, sparse
+#   cocci       the kernel's semantic patches
+#   kconfig     no unmet dependencies in random configurations
+#   docs        docs-check.sh
+#
+# Promises: works in a repository and builds of its own in the cache, one run at a
+# time; what is there from another run only saves time.
+. "$(dirname "$0")/lib.sh"
+. "$HARNESS/series-lib.sh"
+
+steps=${STEPS:-apply checkpatch build headers files cocci kconfig docs}
+link=${LINK:-y m}
+read -r -a configs <<<"${CONFIGS:-y m n nonet i386}"
+unset STEPS LINK CONFIGS	# they are no concern of the kernel's make
+heaps=drivers/dma-buf/heaps
+
+lock_out
+"$HARNESS/deps.sh"
+"$HARNESS/deps.sh" deps-series.list
+"$HARNESS/deps.sh" deps-check.list
+dir=$("$HARNESS/fetch.sh")
+version=$(cat "$dir/version")
+kernel=$(echo "$version" | cut -d. -f1,2)
+repo=$("$HARNESS/series-base.sh" "$dir")
+builds=$repos/$(basename "$dir")/check
+lock 5 "check-$(basename "$dir")"
+work=$OUT/check
+rm -rf "$work"
+mkdir -p "$work" "$builds"
+
+passed=0
+failed=0
+# result NAME OUTPUT: passed when there is no output.
+result() {
+	if [ -z "$2" ]; then
+		passed=$((passed + 1))
+		echo "ok      $1"
+	else
+		failed=$((failed + 1))
+		printf '%s\n' "$2" | head -n 40 | sed 's/^/        /'
+		echo "FAILED  $1"
+	fi
+}
+wanted() { case " $steps " in *" $1 "*) ;; *) return 1 ;; esac; }
+finish() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+# With figures if there are any of this kernel: they make lines longer.
+if [ -f "$OUT/bench.json" ] && awk -v version="$version" -f "$HARNESS/series-numbers.awk" \
+	"$OUT/bench.json" >"$work/numbers" 2>/dev/null; then
+	export SERIES_NUMBERS=$work/numbers
+	series_numbers_more "$repo" >>"$work/numbers"
+fi
+unset AUTHOR SIGNOFF TRAILERS
+
+mapfile -t names < <(series_names)
+cut_series() {
+	"$HARNESS/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")" &&
+		"$HARNESS/series-cut.sh" "$repo" pristine "$work/stage" "$version" >"$work/commits" &&
+		series_format "$repo" pristine "$(tail -n 1 "$work/commits")" "$kernel" "$work/patches"
+}
+if ! found=$(cut_series 2>&1); then
+	result "the series is cut" "${found:-no reason}"
+	finish
+fi
+result "the series is cut: ${#names[@]} patches for linux $version" ""
+mapfile -t commits <"$work/commits"
+
+if wanted apply; then
+	found=$("$HARNESS/series-apply.sh" "$repo" pristine "$work/patches" "$work/stage" 2>&1 >"$work/applied") &&
+		found=
+	result "git am applies it, and the outcome is the grafted tree" "$found"
+fi
+# Somebody else's tree is only touched when what is replaced there is this.
+replaced() {
+	local name path
+	while read -r name path _; do
+		[ "$name" = "$kernel" ] || continue
+		git_plain -C "$repo" show "pristine:$path" | sha256sum | cut -d' ' -f1
+	done < <(sed 's/#.*//' "$series/replaced.list") | sort >"$work/replaced"
+	awk -v k="$kernel" '$1 == k { print $3 }' "$series/replaced.list" | sort | comm -13 - "$work/replaced"
+}
+result "series/replaced.list is right" "$(replaced)"
+# What the builds and tools look at.
+checkout() { git_plain -C "$repo" checkout -q --force "$1" && git_plain -C "$repo" clean -q -f -d; }
+checkout "${commits[-1]}"
+
+checkpatch_all() {
+	local i line type allowed n reason
+	for ((i = 1; i <= ${#names[@]}; i++)); do
+		(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
+			"$work/patches/$(printf '%04d' "$i")"-*.patch 2>&1 || true) |
+			sed "s,^$work/patches/,," >"$work/checkpatch"
+		while IFS= read -r line; do
+			type=$(sed -n 's/^[^ ]*: [A-Z]*:\([A-Z_]*\):.*/\1/p' <<<"$line")
+			while read -r allowed n reason; do
+				# shellcheck disable=SC2053 # a pattern
+				if [ "$allowed" = "$type" ] && [[ ${names[i - 1]} == $n ]]; then
+					echo "$allowed $n" >>"$work/allowed"
+					continue 2
+				fi
+			done < <(sed 's/#.*//' "$series/checkpatch.allow")
+			echo "$line"
+		done <"$work/checkpatch"
+	done
+	touch "$work/allowed"
+	while read -r allowed n reason; do
+		[ -z "$allowed" ] || grep -qxF "$allowed $n" "$work/allowed" ||
+			echo "series/checkpatch.allow: $allowed $n is not needed ($reason)"
+	done < <(sed 's/#.*//' "$series/checkpatch.allow")
+	# Of the cover letter the text; the list of files has long lines.
+	sed '/^ create mode /d' "$work/patches"/0000-*.patch >"$work/cover-letter"
+	(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary \
+		--show-types "$work/cover-letter" 2>&1 || true) | grep -v MISSING_SIGN_OFF |
+		sed "s,^$work/,," || true
+}
+! wanted checkpatch || result "checkpatch.pl --strict, of each patch" "$(checkpatch_all)"
+
+# kmake CONFIG ARGUMENT...: make in the repository for that configuration.
+kmake() {
+	local config=$1 arch=x86_64
+	shift
+	[ "$config" != i386 ] || arch=i386
+	"${KERNEL_MAKE[@]}" -C "$repo" O="$builds/$config" ARCH=$arch "$@" </dev/null
+}
+# 6.12 cannot have the heap as a module.
+if [ "$(git_plain -C "$repo" show "pristine:$heaps/Kconfig" |
+	awk '/^config DMABUF_HEAPS_SYSTEM$/ { getline; print $1 }')" = bool ]; then
+	mapfile -t configs < <(printf '%s\n' "${configs[@]}" | grep -vx m)
+fi
+
+# configure CONFIG: as series/configs says, as far as the tree has such symbols.
+configure() {
+	local b=$builds/$1
+	mkdir -p "$b"
+	cat "$series/configs/common.config" "$series/configs/$1.config" >"$b/wanted.new"
+	if ! cmp -s "$b/wanted.new" "$b/wanted" ||
+		! cmp -s "$repo/$heaps/Kconfig" "$b/kconfig.last" || [ ! -f "$b/.config" ]; then
+		rm -f "$b/kconfig.last"
+		kmake "$1" KCONFIG_ALLCONFIG="$b/wanted.new" allnoconfig >"$b/config.log" 2>&1 ||
+			{ tail -n 5 "$b/config.log"; return 1; }
+		mv "$b/wanted.new" "$b/wanted"
+		cp "$repo/$heaps/Kconfig" "$b/kconfig.last"
+		grep -A 20 "unmet direct dependencies" "$b/config.log" || true
+	fi
+}
+
+# lost CONFIG: symbols of ours that are not as they were asked for, so that what
+# hangs on them was not looked at.
+lost() {
+	awk -v config="$builds/$1/.config" '
+		FILENAME ~ /Kconfig$/ { if ($1 == "config" || $1 == "menuconfig") ours["CONFIG_" $2] = 1; next }
+		/^CONFIG_/ {
+			i = index($0, "=")
+			symbol = substr($0, 1, i - 1)
+			if (FILENAME == config) is[symbol] = substr($0, i + 1)
+			else if (symbol in ours) asked[symbol] = substr($0, i + 1)
+		}
+		END {
+			for (s in asked) {
+				now = s in is ? is[s] : "n"
+				if (now != asked[s]) print s " is " now ", not " asked[s]
+			}
+		}' "$repo/$heaps/Kconfig" "$builds/$1/wanted" "$builds/$1/.config"
+}
+
+# Warnings in our files, errors wherever they are.
+complaints() {
+	grep -E '(warning|error):|\*\*\* |undefined|ERROR|WARNING' "$1" | sed "s,$repo/,,; s,^\(\.\./\)*,," |
+		grep -E "$heaps/|include/linux/deferred_free.h|include/trace/events/dma_heap.h|error:|\*\*\* |undefined|ERROR: modpost" |
+		sort -u || true
+}
+
+# make_and_look CONFIG LOG ARGUMENT...: what there is to complain about, nothing if
+# all is well.
+make_and_look() {
+	local config=$1 log=$2 found code=0
+	shift 2
+	kmake "$config" "$@" >"$log" 2>&1 || code=$?
+	found=$(complaints "$log")
+	if [ -n "$found" ]; then
+		printf '%s\n' "$found" | grep -v '\*\*\*' || printf '%s\n' "$found"
+	elif [ "$code" != 0 ]; then
+		tail -n 5 "$log"
+	fi
+}
+
+# build CONFIG NUMBER: the objects as they are after that patch; and link.
+build() {
+	local log=$work/build-$1.log targets=("$heaps/") found
+	found=$(configure "$1") || { echo "${found:-not configured}"; return 0; }
+	[ -z "$found" ] || { echo "$found"; return 0; }
+	# Nothing selects it in the beginning, but it has to build.
+	[ "$1" = n ] || targets+=("$heaps/deferred_free.o")
+	make_and_look "$1" "$log" W=1 "${targets[@]}"
+	[ "$2" -lt ${#names[@]} ] || lost "$1"
+	case " $link " in
+	*" $1 "*) ;;
+	*) [ "$1" != n ] && [ "$link" != none ] && [ "$2" = ${#names[@]} ] || return 0 ;;
+	esac
+	# Without W=1: it is about our files, and would look at the whole kernel.
+	make_and_look "$1" "$log" vmlinux modules
+}
+
+build_all() {
+	local i config found good
+	# An object that is there would not be compiled, nor warned about.
+	for config in "${configs[@]}"; do
+		find "$builds/$config/$heaps" -name '*.o' -delete 2>/dev/null || true
+	done
+	for ((i = 1; i <= ${#names[@]}; i++)); do
+		checkout "${commits[i - 1]}"
+		found=
+		good=
+		for config in "${configs[@]}"; do
+			bad=$(build "$config" "$i")
+			[ -z "$bad" ] && good="$good $config" || found="$found$config: $bad"$'\n'
+		done
+		result "builds up to patch $i, ${names[i - 1]}:$good" "${found%$'\n'}"
+	done
+}
+! wanted build || build_all
+checkout "${commits[-1]}"
+
+headers_all() {
+	local header name log=$work/header.log
+	configure y >/dev/null
+	while read -r header; do
+		name=header_check_$(basename "$header" .h)
+		case $header in
+		include/*) echo "#include <${header#include/}>" ;;
+		"$heaps"/tests/*) echo "#include \"tests/$(basename "$header")\"" ;;
+		"$heaps"/*) echo "#include \"$(basename "$header")\"" ;;
+		tools/*)
+			gcc -fsyntax-only -Wall -D_GNU_SOURCE -I "$repo/tools/testing/selftests" \
+				-I "$repo/tools/include/uapi" -x c "$repo/$header" 2>&1 |
+				grep -v 'pragma once in main' | grep -E 'error:|warning:' | grep -v 'defined but not used' || true
+			continue
+			;;
+		esac >"$repo/$heaps/$name.c"
+		kmake y W=1 "$heaps/$name.o" >"$log" 2>&1 || echo "$header does not compile alone"
+		grep -E 'error:|warning:' "$log" | grep -v 'no previous prototype' || true
+		rm -f "$repo/$heaps/$name.c" "$builds/y/$heaps/$name.o"
+	done < <(cd "$work/stage" && find . -name '*.h' | sed 's,^\./,,' | sort)
+}
+! wanted headers || result "each header compiles alone" "$(headers_all)"
+
+# ktap NAME COMMAND...: a script that prints KTAP lines, as one step.
+ktap() {
+	local name=$1 n found
+	shift
+	"$@" >"$work/ktap" 2>&1 || true
+	n=$(grep -c '^ok ' "$work/ktap") || n=0
+	found=$(grep -v '^ok \|^1\.\.' "$work/ktap") || true
+	grep -q '^1\.\.[1-9]' "$work/ktap" || found="${found:-it checked nothing}"
+	result "$name: $n checks" "$found"
+}
+! wanted files || ktap "checkpatch, kernel-doc, W=1 and sparse of the files (check.sh)" "$HARNESS/check.sh" "$dir"
+
+# What coccicheck does, but for our directory and with a limit of time.
+cocci_all() {
+	local script options
+	: >"$work/cocci.run"
+	: >"$work/cocci.not"
+	while read -r script; do
+		grep -q '^virtual report' "$repo/$script" || continue
+		options=$(sed -n 's,^// *Options: *,,p' "$repo/$script" | head -n 1)
+		# shellcheck disable=SC2086 # a list of options
+		if (cd "$repo" && nice timeout 120 spatch -D report --no-show-diff --very-quiet --use-coccigrep \
+			--chunksize 1 -I include -I "$heaps" $options \
+			--cocci-file "$script" --dir "$heaps" 2>&1); then
+			echo "$script" >>"$work/cocci.run"
+		else
+			basename "$script" .cocci >>"$work/cocci.not"
+		fi
+	done < <(cd "$repo" && find scripts/coccinelle -name '*.cocci' | sort) >"$work/cocci"
+	[ -s "$work/cocci.run" ] || echo "none of the semantic patches could be run"
+	grep -E "^$heaps/" "$work/cocci" | grep -v "cma_heap.c" || true
+}
+if wanted cocci; then
+	found=$(cocci_all)
+	not=$(tr '\n' ' ' <"$work/cocci.not")
+	result "coccicheck: $(wc -l <"$work/cocci.run") semantic patches${not:+, could not or not in time: ${not% }}" "$found"
+fi
+
+kconfig_all() {
+	local seed b=$builds/kconfig all=$builds/kconfig/all
+	mkdir -p "$b"
+	for seed in 1 2 3 4 5 6; do
+		# Every other one has all of it, to see what that needs.
+		printf 'CONFIG_%s=y\n' DMABUF_HEAPS >"$all"
+		[ $((seed % 2)) = 0 ] || printf 'CONFIG_%s=y\n' NET KUNIT DMABUF_HEAPS_SYSTEM \
+			DMABUF_HEAPS_POOL DMABUF_HEAPS_KUNIT_TEST >>"$all"
+		kmake kconfig KCONFIG_SEED=$seed KCONFIG_ALLCONFIG="$all" randconfig 2>&1
+	done | grep -A 6 "unmet direct dependencies" | grep -A 6 -E 'DMABUF|PAGE_POOL' || true
+	kmake kconfig allmodconfig 2>&1 | grep -A 6 "unmet direct dependencies" || true
+	# Tests that are built in cannot be of a heap that is a module.
+	printf 'CONFIG_%s\n' MODULES=y NET=y KUNIT=y SYNC_FILE=y DMABUF_HEAPS=y DMABUF_HEAPS_SYSTEM=m \
+		DMABUF_HEAPS_POOL=y DMABUF_HEAPS_KUNIT_TEST=y >"$all"
+	kmake kconfig KCONFIG_ALLCONFIG="$all" allnoconfig >/dev/null 2>&1
+	! grep -q 'HEAPS_SYSTEM=m' "$b/.config" || ! grep -q 'HEAPS_KUNIT_TEST=y' "$b/.config" ||
+		echo "DMABUF_HEAPS_KUNIT_TEST can be built in with a modular heap"
+}
+! wanted kconfig || result "no unmet dependencies in 6 random configurations and allmodconfig" "$(kconfig_all)"
+
+! wanted docs || [ ! -x "$HARNESS/docs-check.sh" ] ||
+	ktap "the documentation (docs-check.sh)" "$HARNESS/docs-check.sh" "$dir"
+finish
