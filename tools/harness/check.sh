@@ -3,7 +3,8 @@
 #
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
-# W=1 build and sparse for all of the heaps' objects, and whether backport/ fits.
+# W=1 build and sparse for all of the heaps' objects; and whether backport/ fits,
+# the series can be cut and applied, and a tree be grafted and ungrafted.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/lib.sh"
@@ -68,6 +69,11 @@ for edits in "$HARNESS"/backport/*.edit; do
 	rm -rf "$build/series"
 	result "backport to $name" "$found"
 done
+
+found=$("$HARNESS/series-test.sh" "$1" 2>&1) && found=
+result "the series is cut and applies" "$found"
+found=$("$HARNESS/graft-test.sh" "$1" 2>&1) && found=
+result "graft and ungraft" "$found"
 
 "$HARNESS/config.sh" "$1" debug
 mkdir -p "$build"
