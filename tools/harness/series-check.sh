@@ -130,9 +130,9 @@ checkpatch_all() {
 			echo "series/checkpatch.allow: $allowed $n is not needed ($reason)"
 	done < <(sed 's/#.*//' "$series/checkpatch.allow")
 	# Of the cover letter the text; the list of files has long lines.
-	sed '/^ create mode /d' "$work/patches"/0000-*.patch >"$work/cover-letter"
+	sed '/^ create mode /d' "$work/patches"/0000-*.patch >"$work/0000-cover-letter.patch"
 	(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary \
-		--show-types "$work/cover-letter" 2>&1 || true) | grep -v MISSING_SIGN_OFF |
+		--show-types "$work/0000-cover-letter.patch" 2>&1 || true) | grep -v MISSING_SIGN_OFF |
 		sed "s,^$work/,," || true
 }
 ! wanted checkpatch || result "checkpatch.pl --strict, of each patch" "$(checkpatch_all)"
