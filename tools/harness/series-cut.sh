@@ -94,6 +94,7 @@ message() {	# NAME
 	done < <(tr ';' '\n' <<<"${TRAILERS:-}")
 	[ -z "${SIGNOFF:-}" ] || trailers+=(--trailer "Signed-off-by: $author")
 	series_fill "$kernel" "$series/$1.message" >"$tmp/message"
+	[ -n "$(head -n 1 "$tmp/message")" ] || die "series/$1.message has no subject"
 	[ ${#trailers[@]} = 0 ] ||
 		git_plain -C "$repo" interpret-trailers --in-place "${trailers[@]}" "$tmp/message"
 }

@@ -6,7 +6,7 @@
 # left out for other kernels.  Exits non-zero when there are no such figures,
 # unless it is lenient: then "@NAME@" stays.
 
-NR == FNR {
+FILENAME == ARGV[1] {
 	if ($0 ~ /^@[A-Z_0-9]+@$/) { name = $0; block[name] = ""; next }
 	block[name] = block[name] (block[name] == "" ? "" : "\n") $0
 	next
