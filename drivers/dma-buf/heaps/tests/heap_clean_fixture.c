@@ -12,7 +12,7 @@
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
-#include <linux/topology.h>
+#include <linux/smp.h>
 #include <kunit/test-bug.h>
 
 #include "heap_clean_fixture.h"
@@ -238,8 +238,11 @@ int clean_kunit_init(struct kunit *test)
 	if (!ctx)
 		return -ENOMEM;
 
-	/* Elsewhere the task would find nothing of what it has freed here. */
-	set_cpus_allowed_ptr(current, cpumask_of_node(numa_node_id()));
+	/*
+	 * On another node the task would find nothing of what it has freed here.
+	 * Not the node's CPUs: emulated nodes have all of them.
+	 */
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 
 	init_completion(&ctx->stopped);
 	init_completion(&ctx->go_on);
