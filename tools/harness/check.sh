@@ -13,21 +13,9 @@ tree=$1/linux
 build=$1/build/check
 log=$build/check.log
 heaps=drivers/dma-buf/heaps
-n=0
 
 lock_tree "$1"
 "$HARNESS/graft.sh" "$1"
-
-# result NAME OUTPUT: passed when there is no output.
-result() {
-	n=$((n + 1))
-	if [ -z "$2" ]; then
-		echo "ok $n $1"
-	else
-		printf '%s\n' "$2" | head -n 40 | sed 's/^/# /'
-		echo "not ok $n $1"
-	fi
-}
 
 # What is ours in the tree: the repository's own sources, without fragments.
 sources() {
@@ -85,4 +73,4 @@ result "W=1 build of $heaps" "$failure$(findings)"
 failure=$(heaps_make "sparse" C=2 "CHECK=$HARNESS/sparse.sh") && failure=
 ! grep -q "is not available or not up to date" "$log" || failure="sparse did not run"
 result "sparse on $heaps" "$failure$(findings)"
-echo "1..$n"
+result_end

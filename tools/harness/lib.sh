@@ -81,3 +81,17 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V
 	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 2026"
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
 	nice make "-j$JOBS" "CC=ccache gcc" "HOSTCC=ccache gcc")
+
+# result NAME OUTPUT: a KTAP line, passed when there is no OUTPUT; result_end: the
+# line that says how many there were.
+results=0
+result() {
+	results=$((results + 1))
+	if [ -z "$2" ]; then
+		echo "ok $results $1"
+	else
+		printf '%s\n' "$2" | head -n 40 | sed 's/^/# /'
+		echo "not ok $results $1"
+	fi
+}
+result_end() { echo "1..$results"; }
