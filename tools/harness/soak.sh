@@ -4,7 +4,7 @@
 # soak.sh [MINUTES]: everything at once in one guest with four processors for so
 # long (default 10), by system-heap-soak; its figures are printed.  SOAK_KERNEL is
 # the kernel: bench (default) for as many bytes as possible, debug for injected
-# failures and every checker.
+# failures and every checker, with a look for leaked objects at the end.
 #
 # Exits 0 only if nothing was lost, stale, or killed by the kernel, and the
 # kernel had nothing to complain about.
@@ -16,17 +16,24 @@ kernel=${SOAK_KERNEL:-bench}
 seconds=$(awk -v m="$minutes" 'BEGIN { printf "%d", m * 60 + 120 }')
 run=$OUT/runs/soak
 
+programs() {
+	echo "soak $seconds system-heap-soak $minutes"
+	[ "$kernel" != debug ] || echo "kmemleak 120 kmemleak"
+}
+
 lock_out
 "$HARNESS/kernel.sh" "$kernel" >/dev/null
 mkdir -p "$OUT/test"
-echo "soak soak ktap $seconds system-heap-soak $minutes" >"$OUT/test/soak"
+# As in tests.list: where it runs, and how its results are counted.
+programs | awk '{ $1 = $1 " " ($1 == "soak" ? "ktap" : "exit"); print "soak", $0 }' >"$OUT/test/soak"
 code=0
-GUEST_CPUS=4 GUEST_MEM=${GUEST_MEM:-2048} GUEST_APPEND="dma_heap.mem_accounting=1 ${GUEST_APPEND:-}" \
-	"$HARNESS/guest.sh" "$kernel" smp soak <<<"soak $seconds system-heap-soak $minutes" || code=1
+programs | GUEST_CPUS=4 GUEST_MEM=${GUEST_MEM:-2048} \
+	GUEST_APPEND="dma_heap.mem_accounting=1 ${GUEST_APPEND:-}" \
+	"$HARNESS/guest.sh" "$kernel" smp soak || code=1
 tr -d '\r' <"$run/report.log" | sed -n 's/^# //p'
 awk -v boot=soak -f "$HARNESS/ktap.awk" "$OUT/test/soak" "$HARNESS/skips.list" "$run/report.log" |
 	tee "$OUT/test/soak.result"
-grep -qx "counts 1 0 0" "$OUT/test/soak.result" || code=1
+grep -qx "counts $(programs | wc -l) 0 0" "$OUT/test/soak.result" || code=1
 if ! awk -f "$HARNESS/splats.awk" "$run/console.log"; then
 	say "the kernel complained, see $run/console.log"
 	code=1

@@ -8,18 +8,6 @@
 #include "kselftest_harness.h"
 #include "dma_heap_util.h"
 
-/*
- * Memory moves for reasons of its own. The second look is only asked to notice
- * a leak of pages that no counter of the heap knows; the heap's own counters
- * must be exact.
- */
-#define LEAK_TOLERANCE	((long long)(8 * MIB))
-/*
- * KASAN keeps shadow pages for kernel mappings that are gone until these are
- * purged, an eighth of up to 96 MiB with 4 CPUs, and nobody accounts for them.
- */
-#define SHADOW_TOLERANCE	((long long)(16 * MIB))
-
 static size_t mixed_size(unsigned int *rnd)
 {
 	static const size_t sizes[] = {
@@ -28,29 +16,6 @@ static size_t mixed_size(unsigned int *rnd)
 	};
 
 	return sizes[next_random(rnd) % ARRAY_SIZE(sizes)];
-}
-
-/*
- * Memory that is free or that somebody accounts for, in bytes: what is missing
- * from it has leaked. Slabs are in because a debug kernel keeps freed objects.
- */
-static long long known_memory(void)
-{
-	static const char * const keys[] = {
-		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
-		"AnonPages", "Cached", "Buffers",
-	};
-	long long sum = 0, value;
-	unsigned int i;
-
-	write_text("/proc/sys/vm/drop_caches", "3");
-	/* Takes back what the per-CPU page lists hold */
-	write_text("/proc/sys/vm/compact_memory", "1");
-	for (i = 0; i < ARRAY_SIZE(keys); i++) {
-		value = meminfo_read(keys[i]);
-		sum += value > 0 ? value : 0;
-	}
-	return sum;
 }
 
 /* Allocate and close @bytes of mixed sizes, up to 16 buffers at once */
@@ -129,7 +94,7 @@ static void expect_balance(struct __test_metadata *_metadata,
 {
 	double end = seconds() + 5;
 	struct heap_stats st;
-	long long known, misc, least = known_before - LEAK_TOLERANCE;
+	long long known, misc, least = known_before - known_memory_tolerance();
 	int i;
 
 	EXPECT_TRUE(heap_drain_all(&st))
@@ -147,10 +112,6 @@ static void expect_balance(struct __test_metadata *_metadata,
 	misc = misc_reclaimable();
 	EXPECT_LE(misc_before - MISC_TOLERANCE, misc);
 	EXPECT_GE(misc_before + MISC_TOLERANCE, misc);
-
-	/* A kernel that has this one of the checkers has that one, too */
-	if (!access("/sys/kernel/debug/kmemleak", F_OK))
-		least -= SHADOW_TOLERANCE;
 
 	/* RCU and work items give back a little later */
 	do {

@@ -22,8 +22,6 @@
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
 
-#define LEAK_TOLERANCE	((long long)(24 * MIB))
-
 static struct figures {
 	bool stop;
 	bool faults;
@@ -276,33 +274,11 @@ static void show(double since)
 	fflush(stdout);
 }
 
-/* Pages on the lists of CPUs are free, but in no line of meminfo */
-static long long cpu_list_bytes(void)
-{
-	FILE *file = fopen("/proc/zoneinfo", "r");
-	long long sum = 0, nr;
-	char line[256];
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " count: %lld", &nr) == 1)
-			sum += nr;
-	fclose(file);
-	return sum * PAGE_BYTES;
-}
-
-static long long available(void)
-{
-	write_text("/proc/sys/vm/drop_caches", "3");
-	return meminfo_read("MemAvailable") + cpu_list_bytes();
-}
-
 int main(int argc, char **argv)
 {
 	double minutes = argc > 1 ? atof(argv[1]) : 1, began = seconds(), next;
 	pid_t pids[NR_OWNERS + NR_CHURNERS + 5];
-	long long misc, free_mem, oom, missing = 0;
+	long long misc, known, oom, missing = 0;
 	int nr = 0, i, status, died = 0;
 	struct heap_params params;
 	struct heap_stats st;
@@ -320,7 +296,7 @@ int main(int argc, char **argv)
 	heap_drain_all(&st);
 	misc = misc_reclaimable();
 	oom = vmstat_read("oom_kill");
-	free_mem = available();
+	known = known_memory();
 	fig->faults = faults_available() && !faults_on(2);
 	if (fig->faults)
 		faults_for(heap_helper(), true);
@@ -361,9 +337,9 @@ int main(int argc, char **argv)
 	misc = llabs(misc_reclaimable() - misc);
 	if (misc > MISC_TOLERANCE)
 		missing += misc;
-	free_mem -= available();
-	if (free_mem > LEAK_TOLERANCE)
-		missing += free_mem / (long long)PAGE_BYTES;
+	known -= known_memory();
+	if (known > known_memory_tolerance())
+		missing += known / (long long)PAGE_BYTES;
 	oom = vmstat_read("oom_kill") - oom;
 
 	show(began);
