@@ -268,12 +268,14 @@ headers_all() {
 
 # ktap NAME COMMAND...: a script that prints KTAP lines, as one step.
 ktap() {
-	local name=$1 n found
+	local name=$1 n found said=
 	shift
-	"$@" >"$work/ktap" 2>&1 || true
+	# What it says on the way, as that it waits for another run, is no finding.
+	"$@" >"$work/ktap" 2>"$work/ktap.said" || said="it ended early"
 	n=$(grep -c '^ok ' "$work/ktap") || n=0
 	found=$(grep -v '^ok \|^1\.\.' "$work/ktap") || true
-	grep -q '^1\.\.[1-9]' "$work/ktap" || found="${found:-it checked nothing}"
+	grep -q '^1\.\.[1-9]' "$work/ktap" || said="it checked nothing"
+	[ -z "$said" ] || found+=$'\n'$said$'\n'$(tail -n 20 "$work/ktap.said")
 	result "$name: $n checks" "$found"
 }
 ! wanted files || ktap "checkpatch, kernel-doc, W=1 and sparse of the files (check.sh)" "$HARNESS/check.sh" "$dir"

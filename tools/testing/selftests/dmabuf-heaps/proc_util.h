@@ -124,15 +124,15 @@ static inline long long known_memory(void)
 {
 	static const char * const keys[] = {
 		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
-		"AnonPages", "Cached", "Buffers",
+		"AnonPages", "Cached", "Buffers", NULL
 	};
+	const char * const *key;
 	long long sum, value;
-	unsigned int i;
 
 	write_text("/proc/sys/vm/drop_caches", "3");
 	sum = cpu_list_bytes();
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		value = meminfo_read(keys[i]);
+	for (key = keys; *key; key++) {
+		value = meminfo_read(*key);
 		sum += value > 0 ? value : 0;
 	}
 	return sum;
