@@ -84,6 +84,11 @@ static void deferred_free_timer(struct timer_list *timer)
 	deferred_free_kick(container_of(timer, struct deferred_free_queue, timer));
 }
 
+/*
+ * For who has just put an item on the list, under its lock: a helper that did not
+ * find it there had the lock before, and the timer that woke it is not seen as
+ * pending any more.
+ */
 static void deferred_free_arm(struct deferred_free_queue *queue)
 {
 	if (!timer_pending(&queue->timer))

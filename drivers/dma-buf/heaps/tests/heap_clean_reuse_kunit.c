@@ -2,7 +2,7 @@
 /*
  * KUnit tests of the way of a page from a buffer through the queue, clean to a pool
  * and to the next buffer: it is there, it is clean whoever cleaned it, a page that
- * could not be cleaned is never seen, and no two buffers have the same
+ * could not be cleaned or is broken is never seen, and no two buffers have the same
  */
 #include <linux/atomic.h>
 #include <linux/err.h>
@@ -172,6 +172,29 @@ static void test_map_fails(struct kunit *test)
 	clean_kunit_free(buffer);
 }
 
+/* So does what the hardware has given up, whichever page of it that is. */
+static void test_hwpoison(struct kunit *test)
+{
+	struct clean_kunit *ctx = test->priv;
+	struct clean_kunit_buffer *buffer;
+	struct page *page;
+	bool idle;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "pages are never given up");
+
+	buffer = clean_kunit_alloc(test, 2 * MEDIUM);
+	page = sg_page(buffer->pages.table.sgl) + (MEDIUM >> PAGE_SHIFT) - 1;
+	SetPageHWPoison(page);
+	clean_kunit_free(buffer);
+	idle = clean_kunit_wait(ctx);
+	ClearPageHWPoison(page);
+
+	KUNIT_EXPECT_TRUE(test, idle);
+	KUNIT_EXPECT_EQ(test, MEDIUM >> PAGE_SHIFT, clean_kunit_pooled(ctx));
+	KUNIT_EXPECT_EQ(test, 1UL, clean_kunit_stats(ctx).released);
+}
+
 #define NR_TASKS	3
 #define NR_ROUNDS	60
 
@@ -273,6 +296,7 @@ static struct kunit_case heap_clean_reuse_cases[] = {
 	KUNIT_CASE(test_help),
 	KUNIT_CASE(test_help_of_no_use),
 	KUNIT_CASE_PARAM(test_map_fails, fail_gen_params),
+	KUNIT_CASE(test_hwpoison),
 	KUNIT_CASE(test_concurrent),
 	{ }
 };
