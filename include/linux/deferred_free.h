@@ -16,12 +16,12 @@
  *   deferred_free_run(): from a shrinker, or from an allocating task that would
  *   rather clean queued memory than clear fresh memory.
  * - An item may be freed in pieces, so that a caller gets about as much work
- *   done as it asked for even when the oldest item is a gigabyte.
+ *   done as it asked for even when the oldest item is a gigabyte. What is left of
+ *   it is within reach of others while a piece is being worked on.
  *
  * Limits: one helper thread per queue; items are freed in the order they were
- * added only as long as one context works on the queue at a time; nothing is
- * freed earlier than a timer tick after it was added unless somebody calls
- * deferred_free_run() or the queue is half full.
+ * added only as long as one context works on the queue at a time; a helper that
+ * sleeps begins at the next timer tick, unless the queue is half full.
  */
 #ifndef _LINUX_DEFERRED_FREE_H
 #define _LINUX_DEFERRED_FREE_H
@@ -68,12 +68,14 @@ struct deferred_free_pass {
 
 /**
  * struct deferred_free_ops - what the owner of a queue supplies
- * @free:	Required. Free about @nr_pages pages of @item, at least one and at
- *		most all of them, and return how many. When that was the last of
- *		them the callback has also freed whatever @item is embedded in.
- *		Called without locks; no two contexts get the same item.
- * @flush:	Optional. Finish what @free has gathered for @run. Called before
- *		the pages stop being counted as queued.
+ * @free:	Required. Free about @nr_pages pages of @item, or take them from it
+ *		and gather them, at most all of them, and return how many. When
+ *		that was the last of them the callback has also freed whatever
+ *		@item is embedded in. Fewer than @nr_pages if @flush has to be
+ *		called first; never 0 after that. Called without locks; nobody
+ *		else can get at @item meanwhile, so that this should be quick.
+ * @flush:	Optional. Finish what @free has gathered for @run, which may take
+ *		its time. Called before the pages stop being counted as queued.
  * @accept:	Optional. Whether @run should work on @item, the oldest one;
  *		false ends the run. Called under the queue's spinlock, and only
  *		for deferred_free_run(), never for the helper thread.

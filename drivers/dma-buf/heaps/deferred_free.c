@@ -24,19 +24,21 @@
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/wait.h>
 
 /*
- * How many pages the helper takes up before it looks around: small enough that
- * reclaim finds the rest of a large item on the list, large enough (4 MiB with
- * 4 KiB pages) that taking it up costs nothing in comparison.
+ * How much the helper frees before it counts that as done and looks around: small
+ * enough that those who fill the queue soon see that there is room, large enough
+ * that looking costs nothing in comparison.
  */
-#define HELPER_CHUNK_PAGES	1024
+#define HELPER_CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
 
 /* From the first item to the helper's wake-up: the next tick. */
 #define HELPER_DELAY		1
@@ -117,14 +119,17 @@ deferred_free_pop(struct deferred_free_queue *queue,
 }
 
 static void deferred_free_unpop(struct deferred_free_queue *queue,
-				struct deferred_free_item *item)
+				struct deferred_free_item *item,
+				const struct deferred_free_pass *run)
 {
 	spin_lock(&queue->lock);
 	list_add(&item->node, &queue->items);
 	WRITE_ONCE(queue->nr_items, queue->nr_items + 1);
 	spin_unlock(&queue->lock);
 
-	deferred_free_arm(queue);
+	/* The helper looks at the list again before it sleeps. */
+	if (run != &queue->run)
+		deferred_free_arm(queue);
 }
 
 /**
@@ -136,7 +141,7 @@ static void deferred_free_unpop(struct deferred_free_queue *queue,
  *
  * Context: as %DEFERRED_FREE_NORMAL may sleep; as %DEFERRED_FREE_PRESSURE may be
  * called from reclaim, takes only a spinlock and what the callbacks take.
- * Return: pages freed; 0 when there is nothing on the list.
+ * Return: pages freed; 0 when there is nothing on the list that @run accepts.
  */
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages,
@@ -146,19 +151,24 @@ unsigned long deferred_free_run(struct deferred_free_queue *queue,
 	unsigned long freed = 0;
 
 	while (freed < nr_pages) {
-		unsigned long held, done;
+		unsigned long held, wanted, done;
 
 		item = deferred_free_pop(queue, run);
 		if (!item)
 			break;
 
 		held = item->nr_pages;
-		done = queue->ops->free(item, min(nr_pages - freed, held), run);
+		wanted = min(nr_pages - freed, held);
+		done = queue->ops->free(item, wanted, run);
 		if (done < held) {
 			item->nr_pages = held - done;
-			deferred_free_unpop(queue, item);
+			deferred_free_unpop(queue, item, run);
 		}
 		freed += done;
+
+		/* With the rest of the item back on the list, for reclaim to find. */
+		if (done < wanted && queue->ops->flush)
+			queue->ops->flush(run);
 	}
 
 	if (!freed)

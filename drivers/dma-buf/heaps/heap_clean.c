@@ -4,6 +4,7 @@
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <trace/events/dma_heap.h>
 
@@ -12,7 +13,7 @@
 #include "heap_supply.h"
 
 /* How many pages to get at a time, under the pool's lock, for foreign ones. */
-#define REFILL_MAX	256
+#define REFILL_MAX	(SZ_1M >> PAGE_SHIFT)
 
 /**
  * struct heap_clean - pages gathered by one context to be cleared together
@@ -182,7 +183,8 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 	if (run->reason == DEFERRED_FREE_NORMAL)
 		clean = run->priv;
 
-	while (freed < nr_pages) {
+	/* A full batch is cleaned when nobody has to wait for @item. */
+	while (freed < nr_pages && (!clean || clean->nr_pages < clean->batch)) {
 		page = heap_pages_pop(pages, &order);
 		if (!page)
 			break;
@@ -200,8 +202,6 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
 		if (clean && heap_clean_wanted(clean, page, order)) {
 			clean->arrays[clean->nr++] = page;
 			clean->nr_pages += 1U << order;
-			if (clean->nr_pages >= clean->batch)
-				heap_clean_batch(clean);
 			continue;
 		}
 

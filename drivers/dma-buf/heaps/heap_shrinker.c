@@ -14,21 +14,31 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+static unsigned long heap_supply_shrink(struct heap_supply *supply, int nid,
+					unsigned int i, unsigned long nr_pages,
+					bool wait)
+{
+	struct heap_pool *pool = supply->pools[nid][i];
+	unsigned long nr;
+
+	if (!pool || !nr_pages)
+		return 0;
+
+	/* Rounded up: what was asked for, or a little more. */
+	nr = heap_pool_shrink(pool, ((nr_pages - 1) >> heap_orders[i]) + 1, wait);
+
+	return nr << heap_orders[i];
+}
+
 static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
 					       int nid, unsigned long nr_pages,
 					       bool wait)
 {
-	unsigned long freed = 0, nr;
+	unsigned long freed = 0;
 	unsigned int i;
 
-	for (i = 0; i < HEAP_NR_ORDERS && freed < nr_pages; i++) {
-		if (!supply->pools[nid][i])
-			break;
-		/* Rounded up: what was asked for, or a little more. */
-		nr = (nr_pages - freed - 1) >> heap_orders[i];
-		nr = heap_pool_shrink(supply->pools[nid][i], nr + 1, wait);
-		freed += nr << heap_orders[i];
-	}
+	for (i = 0; i < HEAP_NR_ORDERS && freed < nr_pages; i++)
+		freed += heap_supply_shrink(supply, nid, i, nr_pages - freed, wait);
 
 	return freed;
 }
@@ -39,10 +49,11 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
  * @nid:	of which node
  * @nr_pages:	how much, in pages of PAGE_SIZE
  *
- * What waits to be cleaned goes first, oldest first and uncleaned (a buffer may
- * have pages of other nodes too), then clean pages, largest order first. Whoever
- * uses a pool just then is not waited for, unless nothing else is to be had:
- * reclaim would take that for no progress, and kill somebody.
+ * What waits to be cleaned goes first, oldest first and uncleaned (those may be
+ * pages of other nodes, but no more of them than wait on this one), then clean
+ * pages, largest order first. Whoever uses a pool just then is not waited for,
+ * unless nothing else is to be had: reclaim would take that for no progress, and
+ * kill somebody.
  *
  * Context: any task context, also in reclaim. Never allocates, may sleep.
  * Return: pages of PAGE_SIZE given back.
@@ -51,10 +62,12 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages)
 {
 	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
+	long waiting = atomic_long_read(&supply->queued[nid]);
 	unsigned long queued = 0, pooled = 0;
 
-	if (atomic_long_read(&supply->queued[nid]) > 0)
-		queued = deferred_free_run(supply->queue, nr_pages, &run);
+	if (waiting > 0)
+		queued = deferred_free_run(supply->queue,
+					   min(nr_pages, waiting), &run);
 	if (queued < nr_pages)
 		pooled = heap_supply_reclaim_pools(supply, nid,
 						   nr_pages - queued, false);
@@ -72,24 +85,26 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
  * heap_supply_trim - give back what the pools hold beyond their bound
  * @supply:	the supply
  *
+ * The smallest pages first, so that hardly more goes than is too much.
+ *
  * Context: may sleep.
  */
 void heap_supply_trim(struct heap_supply *supply)
 {
-	unsigned long freed;
+	unsigned long held, limit;
+	unsigned int i;
 	int nid;
 
-	do {
-		if (heap_supply_pooled(supply) <=
-		    READ_ONCE(supply->config.pool_pages))
-			return;
-
-		freed = 0;
-		for_each_node_state(nid, N_MEMORY)
-			freed += heap_supply_reclaim_pools(supply, nid, 1, true);
-		cond_resched();
-		/* Nothing is left when others have taken what was too much. */
-	} while (freed);
+	for (i = HEAP_NR_ORDERS; i--;) {
+		for_each_node_state(nid, N_MEMORY) {
+			held = heap_supply_pooled(supply);
+			limit = READ_ONCE(supply->config.pool_pages);
+			if (held <= limit)
+				return;
+			heap_supply_shrink(supply, nid, i, held - limit, true);
+			cond_resched();
+		}
+	}
 }
 
 static unsigned long heap_shrinker_count(struct shrinker *shrinker,

@@ -19,7 +19,8 @@
  * shrinker, for the page allocator.
  *
  * What is held is bounded twice, in bytes: what waits in the queue, and what the
- * pools keep. All of it is accounted as reclaimable memory.
+ * pools keep. All of it is accounted as reclaimable memory but for the batch that
+ * somebody is clearing.
  */
 #ifndef _DMABUF_HEAP_SUPPLY_H
 #define _DMABUF_HEAP_SUPPLY_H
@@ -73,7 +74,8 @@ struct heap_supply_config {
  * @helped:	pages taken off @queue by tasks that were allocating
  * @refused:	pages freed by the closing task because the queue was full
  * @reclaimed:	pages given back by the shrinker
- * @pools:	[node][index into heap_orders]; %NULL for a node without memory
+ * @pools:	[node][index into heap_orders]; %NULL for a node without memory and
+ *		for an order that the page allocator does not have
  */
 struct heap_supply {
 	struct heap_supply_config config;

@@ -7,8 +7,11 @@
 #include <linux/completion.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 
+#include "../heap_zero.h"
 #include "heap_clean_fixture.h"
 
 /* What is queued and what is pooled is memory that can be had. */
@@ -49,6 +52,23 @@ static void test_pool_limit(struct kunit *test)
 	heap_supply_set_limits(ctx->supply, LARGE_PAGES - 1, QUEUE_PAGES);
 	clean_kunit_free(buffer);
 	KUNIT_ASSERT_TRUE(test, clean_kunit_wait(ctx));
+	KUNIT_EXPECT_EQ(test, 0UL, clean_kunit_pooled(ctx));
+}
+
+/* No large page goes where a small one does. */
+static void test_trim(struct kunit *test)
+{
+	struct clean_kunit *ctx = test->priv;
+	unsigned long pooled;
+
+	clean_kunit_use(test, LARGE + 15 * PAGE_SIZE);
+	KUNIT_ASSERT_TRUE(test, clean_kunit_wait(ctx));
+	pooled = clean_kunit_pooled(ctx);
+	KUNIT_ASSERT_GE(test, pooled, LARGE_PAGES + 15);
+
+	heap_supply_set_limits(ctx->supply, pooled - 7, QUEUE_PAGES);
+	KUNIT_EXPECT_EQ(test, pooled - 7, clean_kunit_pooled(ctx));
+	heap_supply_set_limits(ctx->supply, LARGE_PAGES - 1, QUEUE_PAGES);
 	KUNIT_EXPECT_EQ(test, 0UL, clean_kunit_pooled(ctx));
 }
 
@@ -150,12 +170,48 @@ static void test_reclaim(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, LARGE_PAGES, atomic_long_read(&ctx->supply->zeroed));
 }
 
+static bool stub_map_reclaims(struct page **map, unsigned int nr)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct clean_kunit *ctx = test->priv;
+
+	if (!ctx->nr_maps++)
+		KUNIT_EXPECT_EQ(test, LARGE_PAGES,
+				clean_kunit_reclaim(ctx, LARGE_PAGES));
+
+	/* The pages leave, and nobody sees that they are not clean. */
+	return false;
+}
+
+/* What is left of a buffer can be had while a batch of it is being cleaned. */
+static void test_reclaim_while_cleaning(struct kunit *test)
+{
+	struct clean_kunit *ctx = test->priv;
+	struct clean_kunit_buffer *buffer;
+
+	heap_supply_set_zeroing(ctx->supply, HEAP_ZERO_VMAP, LARGE_PAGES);
+	clean_kunit_stop_helper(test);
+	clean_kunit_use(test, 3 * LARGE);
+
+	kunit_activate_static_stub(test, heap_zero_map, stub_map_reclaims);
+	buffer = clean_kunit_alloc(test, 3 * LARGE);
+	kunit_deactivate_static_stub(test, heap_zero_map);
+
+	KUNIT_EXPECT_EQ(test, 2U, ctx->nr_maps);
+	KUNIT_EXPECT_EQ(test, 1UL, clean_kunit_queued(ctx));
+	KUNIT_EXPECT_EQ(test, LARGE_PAGES,
+			atomic_long_read(&ctx->supply->reclaimed));
+	clean_kunit_free(buffer);
+}
+
 static struct kunit_case heap_clean_limits_cases[] = {
 	KUNIT_CASE(test_accounting),
 	KUNIT_CASE(test_pool_limit),
+	KUNIT_CASE(test_trim),
 	KUNIT_CASE(test_no_pool),
 	KUNIT_CASE(test_queue_limit),
 	KUNIT_CASE(test_reclaim),
+	KUNIT_CASE(test_reclaim_while_cleaning),
 	{ }
 };
 
