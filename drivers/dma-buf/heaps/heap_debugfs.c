@@ -102,14 +102,14 @@ static ssize_t drain_write(struct file *file, const char __user *user,
 		if (drain_some(supply, &freed))
 			return len;
 		if (fatal_signal_pending(current))
-			return -EINTR;
+			return -ERESTARTSYS;
 		if (freed) {
 			cond_resched();
 			continue;
 		}
 		/* Somebody is cleaning the rest, and will be done shortly. */
 		if (schedule_timeout_interruptible(1))
-			return -EINTR;
+			return -ERESTARTSYS;
 		stalled++;
 	}
 

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <kunit/visibility.h>
@@ -29,7 +30,7 @@
 #define RING_SLACK	32
 
 /* How many pages of PAGE_SIZE are fetched before the lock is dropped. */
-#define FETCH_PAGES	256
+#define FETCH_PAGES	(SZ_1M >> PAGE_SHIFT)
 
 /*
  * For what is fetched under the lock: nothing that sleeps or reclaims, none of
@@ -49,6 +50,8 @@
  * @max:	bound for @cached; constant
  * @cached:	clean pages in @pp, also what vmstat knows about; written under
  *		@lock, read without
+ * @refilling:	whether the holder of @lock has taken them all out for a moment;
+ *		as @cached
  * @hits:	see &struct heap_pool_stats, as the following four
  * @fetched:	.
  * @refilled:	.
@@ -62,6 +65,7 @@ struct heap_pool {
 	int nid;
 	unsigned int max;
 	unsigned int cached;
+	bool refilling;
 
 	unsigned long hits;
 	unsigned long fetched;
@@ -237,6 +241,7 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 	nr = min3(nr, pool->max - min(pool->max, cached),
 		  size - min(size, cached));
 	if (nr) {
+		WRITE_ONCE(pool->refilling, true);
 		heap_pool_add_cached(pool, -(long)cached);
 		for (got = 0; got < cached + nr; got++) {
 			scratch[got] = page_pool_alloc_pages(pool->pp,
@@ -249,6 +254,7 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 		for (i = 0; i < got; i++)
 			kept += heap_pool_recycle(pool, scratch[i]);
 		heap_pool_add_cached(pool, kept);
+		WRITE_ONCE(pool->refilling, false);
 		pool->refilled += kept - min(kept, cached);
 	}
 	mutex_unlock(&pool->lock);
@@ -330,7 +336,7 @@ unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait
 	struct page *page;
 	unsigned int i;
 
-	if (!READ_ONCE(pool->cached))
+	if (!READ_ONCE(pool->cached) && !(wait && READ_ONCE(pool->refilling)))
 		return 0;
 	if (!mutex_trylock(&pool->lock)) {
 		if (!wait)

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
 
@@ -39,8 +40,8 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
  * clearing of this much, is then a multiple of what mapping the batch costs.
  */
 #define HELP_PAGES	256
-/* And cleans so much before it looks whether it is being killed: 4 MiB. */
-#define HELP_PAGES_MAX	1024UL
+/* And cleans so much before it looks whether it is being killed. */
+#define HELP_PAGES_MAX	(SZ_4M >> PAGE_SHIFT)
 
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
 /*
@@ -108,9 +109,10 @@ unsigned long heap_supply_pooled_on(const struct heap_supply *supply, int nid)
 	unsigned long nr_pages = 0;
 	unsigned int i;
 
-	for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
-		nr_pages += heap_pool_cached(supply->pools[nid][i]) <<
-			    heap_orders[i];
+	for (i = 0; i < HEAP_NR_ORDERS; i++)
+		if (supply->pools[nid][i])
+			nr_pages += heap_pool_cached(supply->pools[nid][i]) <<
+				    heap_orders[i];
 
 	return nr_pages;
 }
@@ -237,6 +239,8 @@ heap_supply_charge(struct heap_supply *supply, struct heap_pages *buf,
 		page = sg_page(buf->next + put);
 		heap_pool_put(heap_supply_pool(supply, page, order), &page, 1);
 	}
+	if (done < nr)
+		heap_supply_trim(supply);
 
 	return done;
 }

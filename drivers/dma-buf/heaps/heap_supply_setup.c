@@ -7,8 +7,10 @@
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/sprintf.h>
 
 #include "heap_clean.h"
 #include "heap_pool.h"
@@ -73,6 +75,9 @@ static int heap_supply_create_pools(struct heap_supply *supply)
 
 	for_each_node_state(nid, N_MEMORY) {
 		for (i = 0; i < HEAP_NR_ORDERS; i++) {
+			/* There are no such pages, nor does page_pool know any. */
+			if (heap_orders[i] > MAX_PAGE_ORDER)
+				continue;
 			/* The bound can be raised up to all memory. */
 			pool = heap_pool_create(heap_orders[i], nid,
 						totalram_pages());
@@ -104,8 +109,9 @@ void heap_supply_destroy(struct heap_supply *supply)
 	if (!IS_ERR_OR_NULL(supply->queue))
 		deferred_free_destroy(supply->queue);
 	for (nid = 0; nid < nr_node_ids; nid++)
-		for (i = 0; i < HEAP_NR_ORDERS && supply->pools[nid][i]; i++)
-			heap_pool_destroy(supply->pools[nid][i]);
+		for (i = 0; i < HEAP_NR_ORDERS; i++)
+			if (supply->pools[nid][i])
+				heap_pool_destroy(supply->pools[nid][i]);
 	if (supply->helper)
 		heap_clean_destroy(supply->helper);
 free:
@@ -123,6 +129,7 @@ EXPORT_SYMBOL_NS_GPL(heap_supply_destroy, "DMA_BUF_HEAP");
  */
 struct heap_supply *heap_supply_create(const struct heap_supply_config *config)
 {
+	char thread[TASK_COMM_LEN];
 	struct heap_supply *supply;
 	int ret;
 
@@ -148,7 +155,8 @@ struct heap_supply *heap_supply_create(const struct heap_supply_config *config)
 	if (ret)
 		goto destroy;
 
-	supply->queue = deferred_free_create(config->name, &heap_clean_ops,
+	snprintf(thread, sizeof(thread), "dma-heap-%s", config->name);
+	supply->queue = deferred_free_create(thread, &heap_clean_ops,
 					     supply->helper, config->queue_pages);
 	if (IS_ERR(supply->queue)) {
 		ret = PTR_ERR(supply->queue);

@@ -6,14 +6,15 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 
 #include "heap_zero.h"
 
-/* Between voluntary preemption points while clearing: 256 KiB. */
-#define RESCHED_PAGES	64
+/* Between voluntary preemption points while clearing. */
+#define RESCHED_PAGES	(SZ_256K >> PAGE_SHIFT)
 
 static void heap_zero_range(void *addr, unsigned int nr)
 {

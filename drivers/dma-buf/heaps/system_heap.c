@@ -11,6 +11,14 @@
  * come from the page allocator and go back there, encrypted again: a page that
  * has lost its encryption must not get into a pool from which the system heap
  * takes pages. One that cannot be encrypted again is leaked.
+ *
+ * The operations follow those of the heap that had no pools:
+ * Copyright (C) 2011 Google, Inc.
+ * Copyright (C) 2019, 2020 Linaro Ltd.
+ *
+ * which had parts of Andrew Davis' SRAM heap:
+ * Copyright (C) 2019 Texas Instruments Incorporated - http://www.ti.com/
+ *	Andrew F. Davis <afd@ti.com>
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -72,7 +72,7 @@ static inline int faults_for(pid_t pid, bool on)
 	return write_text(path, on ? "1" : "0");
 }
 
-/* The heap's helper: the kernel thread with the heap's name, or -1 */
+/* The heap's helper, a kernel thread, or -1 */
 static inline pid_t heap_helper(void)
 {
 	DIR *proc = opendir("/proc");
@@ -88,9 +88,7 @@ static inline pid_t heap_helper(void)
 			continue;
 		/* A program of that name would have a command line */
 		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-		if ((!strcmp(name, "system\n") ||
-		     !strncmp(name, "dma_heap", 8) ||
-		     !strncmp(name, "dma-heap", 8)) &&
+		if (!strcmp(name, "dma-heap-system\n") &&
 		    read_text(path, rest, sizeof(rest)) == 0)
 			found = atoi(entry->d_name);
 	}
