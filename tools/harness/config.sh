@@ -42,6 +42,8 @@ if [ "$(cat "$build/wanted.stamp" 2>/dev/null)" = "$stamp" ] && [ -f "$build/.co
 	exit 0
 fi
 mv "$wanted.tmp" "$wanted"
+# What is there from now on is of no stamp, however this ends.
+rm -f "$build/wanted.stamp"
 
 verbose "configuring the $2 kernel"
 log=$build/config.log
