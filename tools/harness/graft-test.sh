@@ -62,6 +62,11 @@ fresh
 echo >>"$tree/MAINTAINERS"
 look >"$tmp/before"
 refused "is dirty" "uncommitted"
+fresh
+rm -rf "$tree/.git"
+echo "gitdir: nowhere" >"$tree/.git"
+look >"$tmp/before"
+refused "git cannot look at" "cannot tell whether"
 for path in drivers/dma-buf/heaps/system_heap.c drivers/dma-buf/heaps/Kconfig; do
 	fresh
 	rm -rf "$tree/.git"

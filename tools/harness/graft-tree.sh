@@ -24,6 +24,9 @@ if git -C "$tree" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
 	dirty=$(git -C "$tree" status --porcelain -- . | head -n 5)
 	[ -z "$dirty" ] || die "$tree has uncommitted changes:
 $dirty"
+elif [ -e "$tree/.git" ]; then
+	# Somebody else's, for one; or there is no git on this machine.
+	die "cannot tell whether $tree has uncommitted changes: $(git -C "$tree" status 2>&1 | head -n 1)"
 fi
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/graft.XXXXXX")
