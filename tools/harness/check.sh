@@ -29,7 +29,7 @@ findings() {
 }
 
 heaps_make() {
-	"$HARNESS/build.sh" "$log" "$1" -C "$tree" O="$build" W=1 "${@:2}" "$heaps/" 2>&1
+	"$HARNESS/build.sh" "$log" "$1" -C "$tree" O="$build" W=1 "${@:2}" "$heaps/"
 }
 
 while read -r file; do
@@ -53,24 +53,22 @@ for edits in "$HARNESS"/backport/*.edit; do
 	[[ $version != "$name".* ]] || continue
 	found=$("$HARNESS/stage.sh" series "$version" "$build/series" "$1/orig" "$tree" 2>&1 &&
 		perl "$HARNESS/edit.pl" "the series" "$name" "$TOP" "$build/series/.edited" \
-			"$build/series" -- "$edits" 2>&1) || true
+			"$build/series" -- "$edits" 2>&1) || found=${found:-it failed and did not say why}
 	rm -rf "$build/series"
 	result "backport to $name" "$found"
 done
 
-found=$("$HARNESS/series-test.sh" "$1" 2>&1) && found=
-result "the series is cut and applies" "$found"
-found=$("$HARNESS/graft-test.sh" "$1" 2>&1) && found=
-result "graft and ungraft" "$found"
+result "the series is cut and applies" "$(complaint "$HARNESS/series-test.sh" "$1")"
+result "graft and ungraft" "$(complaint "$HARNESS/graft-test.sh" "$1")"
 
 "$HARNESS/config.sh" "$1" debug
 mkdir -p "$build"
 put "$1/build/debug/.config" "$build/.config"
 # Objects that are there already would not be compiled, nor warned about.
 find "$build/$heaps" -name '*.o' -delete 2>/dev/null || true
-failure=$(heaps_make "checked objects") && failure=
+failure=$(complaint heaps_make "checked objects")
 result "W=1 build of $heaps" "$failure$(findings)"
-failure=$(heaps_make "sparse" C=2 "CHECK=$HARNESS/sparse.sh") && failure=
+failure=$(complaint heaps_make "sparse" C=2 "CHECK=$HARNESS/sparse.sh")
 ! grep -q "is not available or not up to date" "$log" || failure="sparse did not run"
 result "sparse on $heaps" "$failure$(findings)"
 result_end

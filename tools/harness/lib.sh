@@ -94,4 +94,11 @@ result() {
 		echo "not ok $results $1"
 	fi
 }
+# complaint COMMAND...: the OUTPUT of a COMMAND for result: what it says if it
+# fails, which is something even if it says nothing.
+complaint() {
+	local said
+	! said=$("$@" 2>&1) || return 0
+	printf '%s\n' "${said:-${1##*/} failed and did not say why}"
+}
 result_end() { echo "1..$results"; }
