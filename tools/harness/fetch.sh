@@ -92,6 +92,9 @@ unpack() {	# PACKAGE DIR
 	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -dc -T0 |
 		tar -xf - -C "$tmp/linux" --strip-components=1 --no-same-owner || {
 		rm -rf "$tmp"
+		# It may be the only one that is to be had: gone only if it is broken.
+		! dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -qt ||
+			die "$(basename "$deb") is whole but was not unpacked; is the disk full?"
 		rm -f "$deb" "$debs/$1.asked"
 		die "$(basename "$deb") did not unpack and was removed; run again to fetch it anew"
 	}
