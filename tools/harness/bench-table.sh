@@ -3,7 +3,8 @@
 #
 # bench-table.sh zeroing|tasks|locks|latency|memory: a measurement of its own, as
 # a table on stdout; see tools/bench/heap-<name>.c for what is measured.  zeroing
-# also draws out/zeroing.svg; locks is on a kernel of its own.  ACCEL chooses the machine (see bench-lib.sh).
+# also draws out/zeroing.svg; locks is on a kernel of its own.  ACCEL chooses the
+# machine (see bench-lib.sh).
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/bench-lib.sh"
 

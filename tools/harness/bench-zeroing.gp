@@ -18,8 +18,8 @@ set y2label "TLB flushes per GiB"
 set border 11
 set grid ytics lc rgb "#dddddd" lt 1
 set key top right samplen 2 spacing 1.2
-set arrow from 256, graph 0 to 256, graph 1 nohead lc rgb "#bbbbbb" dt 3
-set label "default" at 262, graph 0.04 tc rgb "#777777"
+set arrow from 512, graph 0 to 512, graph 1 nohead lc rgb "#bbbbbb" dt 3
+set label "default" at 524, graph 0.04 tc rgb "#777777"
 plot data using 1:2 with linespoints lc rgb "#b2182b" lw 2.5 pt 7 ps 0.7 title "order 0", \
 	'' using 1:3 with linespoints lc rgb "#5aae61" lw 2.5 pt 7 ps 0.7 title "order 4", \
 	'' using 1:4 with linespoints lc rgb "#2166ac" lw 2.5 pt 7 ps 0.7 title "order 8", \

@@ -4,7 +4,7 @@
 # What every script of the harness shares: where things are, how to speak, and
 # how not to tread on another run.  Sourced, never run.  Promises: stdout stays
 # free for a script's own answer (messages go to stderr), and nothing is
-# created outside out/ and the cache.
+# created outside out/ and the cache, but for temporary files in $TMPDIR.
 
 set -euo pipefail
 export LC_ALL=C
