@@ -13,6 +13,11 @@ commit=$(git -C "$TOP" rev-parse --verify --quiet "$ref^{commit}") ||
 	die "no git revision $ref"
 [ "${ACCEL:-icount}" = icount ] || die "only counts of instructions are compared"
 
+# Not lock_out: bench.sh takes that, first the old tree's and then this one's.
+mkdir -p "$OUT"
+exec 7>>"$OUT/.compare.lock"
+flock -n 7 || { say "waiting for another comparison in this clone"; flock 7; }
+
 old=$OUT/compare/tree
 rm -rf "$old"
 mkdir -p "$old"
