@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Turn lines "result CASE OP HEAP SIZE N P50 P99 MEAN" into JSON (-v json=FILE,
-# -v kernel=VERSION, -v machine=NAME, -v unit=UNIT), a table on stdout and data
-# for bench.gp (-v plot=FILE).
+# -v kernel=VERSION, -v machine=NAME, -v unit=UNIT, -v sources=ID), a table on
+# stdout and data for bench.gp (-v plot=FILE).
 #
 # The table is at most 100 columns wide: for each case and operation a row of
 # medians per heap, the ratio of ours to stock and, of wall-clock times, the
@@ -42,7 +42,7 @@ function row(kind, key, heap,   i, at, cell, line, any) {
 $1 != "result" || NF != 9 { next }
 {
 	printf "%s{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%d,\"n\":%d,\"p50\":%d,\"p99\":%d,\"mean\":%d}", \
-		(total++ ? ",\n" : "{\"kernel\":\"" kernel "\",\"machine\":\"" machine "\",\"unit\":\"" unit "\",\"results\":[\n"), \
+		(total++ ? ",\n" : "{\"kernel\":\"" kernel "\",\"machine\":\"" machine "\",\"unit\":\"" unit "\",\"sources\":\"" sources "\",\"results\":[\n"), \
 		$2, $3, $4, $5, $6, $7, $8, $9 > json
 	key = $2 == $3 ? $2 : $2 " " $3
 	if (!(key in keys)) { keys[key] = 1; order[++nkeys] = key }

@@ -21,7 +21,8 @@ done
 bench_boot "$run" "${commands[@]}"
 
 plot=$OUT/runs/$run/plot.dat
-awk -v kernel="$(cat "$OUT/bench/version")" -v json="$OUT/$run.json.tmp" \
+awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
+	-v json="$OUT/$run.json.tmp" \
 	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="${BENCH_ARGS:-}" \
 	-f "$HARNESS/bench.awk" "$report" || die "there is no full set of results"
 mv "$OUT/$run.json.tmp" "$OUT/$run.json"

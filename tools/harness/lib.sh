@@ -82,6 +82,12 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
 	nice make "-j$JOBS" "CC=ccache gcc" "HOSTCC=ccache gcc")
 
+# sources_id: which sources of the heap a figure is of; tests do not count.
+sources_id() {
+	(cd "$TOP" && find drivers include -type f ! -path '*/tests/*' -print0 | sort -z |
+		xargs -0 sha256sum | sha256sum | cut -c1-12)
+}
+
 # result NAME OUTPUT: a KTAP line, passed when there is no OUTPUT; result_end: the
 # line that says how many there were.
 results=0

@@ -3,7 +3,8 @@
 #
 # patches.sh: the series as patches that git am takes, for the kernel that KERNEL
 # chooses, in out/series/KERNEL/.  What is in which patch and what the messages
-# are is in series/; their figures come from out/bench.json.
+# are is in series/; their figures come from out/bench.json, and if that was measured
+# with other sources than these it is said.
 #
 #   AUTHOR="Name <mail>"    who sends it; without, nobody does, and that is said
 #   SIGNOFF=1               add the author's Signed-off-by
@@ -29,6 +30,9 @@ rm -rf "$work"
 mkdir -p "$work"
 awk -v version="$version" -f "$HARNESS/series-numbers.awk" "$OUT/bench.json" >"$work/numbers" ||
 	die "out/bench.json does not do: run make bench KERNEL=$kernel first"
+
+grep -qF "\"sources\":\"$(sources_id)\"" "$OUT/bench.json" ||
+	say "out/bench.json is of other sources than these: make bench KERNEL=$kernel measures them"
 
 repo=$("$HARNESS/series-base.sh" "$dir")
 base=$(git_plain -C "$repo" rev-parse pristine)
