@@ -50,6 +50,8 @@ kernel=$(echo "$version" | cut -d. -f1,2)
 repo=$("$HARNESS/series-base.sh" "$dir")
 builds=$repos/$(basename "$dir")/check
 lock 5 "check-$(basename "$dir")"
+# Of a run that was killed; nobody else works in there.
+rm -f "$repo/.git/index.lock"
 work=$OUT/check
 rm -rf "$work"
 mkdir -p "$work" "$builds"
