@@ -2,16 +2,6 @@
 /*
  * DMA-BUF system heap: exporter and policy
  *
- * Hands out buffers of ordinary memory. Where the memory comes from and where it
- * goes is the concern of heap_supply.h; this file has the operations of the
- * dma_heap and of its dma_bufs, the parameters, and what is particular to the
- * system_cc_shared heap.
- *
- * The pages of a system_cc_shared buffer are decrypted while it exists. They
- * come from the page allocator and go back there, encrypted again: a page that
- * has lost its encryption must not get into a pool from which the system heap
- * takes pages. One that cannot be encrypted again is leaked.
- *
  * The operations follow those of the heap that had no pools:
  * Copyright (C) 2011 Google, Inc.
  * Copyright (C) 2019, 2020 Linaro Ltd.
@@ -19,6 +9,17 @@
  * which had parts of Andrew Davis' SRAM heap:
  * Copyright (C) 2019 Texas Instruments Incorporated - http://www.ti.com/
  *	Andrew F. Davis <afd@ti.com>
+ *
+ * Hands out buffers of ordinary memory. Where the memory comes from and where it
+ * goes is the concern of heap_supply.h; this file, which is one because it gives
+ * the module and the prefix of the parameters their name, has the operations of the
+ * dma_heap and of its dma_bufs, the parameters, and what is particular to the
+ * system_cc_shared heap.
+ *
+ * The pages of a system_cc_shared buffer are decrypted while it exists. They
+ * come from the page allocator and go back there, encrypted again: a page that
+ * has lost its encryption must not get into a pool from which the system heap
+ * takes pages. One that cannot be encrypted again is leaked.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -634,8 +635,9 @@ static int __init system_heap_create(void)
 	exp_info.name = "system_cc_shared";
 	exp_info.priv = &system_heap_cc_shared_priv;
 	heap = dma_heap_add(&exp_info);
+	/* The other heap is in use perhaps, and there is no way to take it back. */
 	if (IS_ERR(heap))
-		return PTR_ERR(heap);
+		pr_err("no heap %s: %pe\n", exp_info.name, heap);
 
 	return 0;
 }
