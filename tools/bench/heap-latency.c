@@ -118,7 +118,7 @@ int main(int argc, char **argv)
 
 	progname = "heap-latency";
 	bench_setup(argc, argv);
-	helper = find_kthreads("system");
+	helper = find_kthreads("dma-heap-system");
 	if (!helper)
 		fail("there is no helper thread");
 	heap = heap_open("system");
