@@ -73,6 +73,11 @@ for path in drivers/dma-buf/heaps/system_heap.c drivers/dma-buf/heaps/Kconfig; d
 	sed -i 's/DMABUF_HEAPS/DMABUF_HIPS/; s/buffer/bluffer/' "$tree/$path"
 	look >"$tmp/before"
 	refused "has another $path" "series"
+	# The one that is replaced as a whole: there is another way, and it is said.
+	[ "$path" != drivers/dma-buf/heaps/system_heap.c ] ||
+		for way in "diff -u .*/orig/$path $tree/$path" "git -C $tree am -3 .*/*.patch"; do
+			grep -q "^ *$way\$" "$tmp/said" || die "does not say \"$way\" of another $path"
+		done
 done
 fresh
 rm -rf "$tree/.git"

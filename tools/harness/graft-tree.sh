@@ -8,7 +8,7 @@
 # kernel of a supported version, without uncommitted changes if git knows it, and
 # without any of the series in it; the anchors of all edits have to be found, and a
 # file that is replaced has to be the one that the series was made for
-# (series/replaced.list).  What is needed to undo it is in TREE/.dma-buf-system-heap
+# (series/replaced.list), or it is said what to do instead.  What is needed to undo it is in TREE/.dma-buf-system-heap
 # before the first file is touched; git does not see that directory.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/series-lib.sh"
@@ -34,6 +34,17 @@ trap 'rm -rf "$tmp"' EXIT
 stage=$tmp/stage
 "$HARNESS/stage.sh" series "$version" "$stage" "$tree" || die "$tree was left as it was"
 
+# A file that somebody changed is not overwritten: the ways on from there.
+other_file() {	# PATH
+	die "$1 of $tree (linux $version) is not the one that the series replaces; nothing was changed
+  What is different (after make run KERNEL=$kernel, which fetches Debian's):
+    diff -u $CACHE/tree/$kernel.*/orig/$1 $tree/$1
+  If you need that difference, let git merge it with the series:
+    make bench patches KERNEL=$kernel
+    git -C $tree am -3 --empty=drop $TOP/out/series/$kernel/*.patch
+  If not, put Debian's file there and graft again."
+}
+
 # What the tree has of these files must be there to be changed.
 (cd "$stage" && find . -type f | sed 's,^\./,,' | sort) >"$tmp/staged"
 awk '$1 == "file" { print $2 }' "$HARNESS"/edits/*.edit | sort -u >"$tmp/edited"
@@ -46,7 +57,7 @@ while read -r path; do
 		sum=$(sha256sum <"$tree/$path" | cut -d' ' -f1)
 		awk -v k="$kernel" -v p="$path" -v s="$sum" '$1 == k && $2 == p && $3 == s' \
 			"$series/replaced.list" | grep -q . ||
-			die "$path of $tree (linux $version) is not the one that the series replaces; nothing was changed"
+			other_file "$path"
 	else
 		die "$tree has $path already; nothing was changed"
 	fi
