@@ -2,18 +2,27 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # bench.sh: measure the heap beside the kernel's own (stock) and one without
-# pages (empty), all in one boot.  Prints a table, writes out/bench.json and
-# draws out/bench.svg.  BENCH_ARGS are options of the programs (see
+# pages (empty), all in one boot.  Prints a table, writes out/bench-KERNEL.json and
+# draws out/bench-KERNEL.svg, KERNEL being 7.3 or so; out/bench.json and .svg are
+# copies of the last ones.  BENCH_ARGS are options of the programs (see
 # tools/bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
 # (see bench-lib.sh), BENCH_RUN another name for what is written.  A heap
-# without results is a failure, unless BENCH_ARGS left some out on purpose.
+# without results is a failure, unless these two left some out on purpose.
+#
+# Promises: a run that is not of everything, or not of instructions, has another
+# name ("-part", the machine's), so that it does not replace one that is.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/bench-lib.sh"
 
-run=${BENCH_RUN:-bench}
 lock_out
 "$HARNESS/kernel.sh" bench >/dev/null
 bench_machine
+full=bench-$(cut -d. -f1,2 "$OUT/bench/version")
+run=$full
+[ "$unit" = instructions ] || run=$run-$label
+part=${BENCH_ARGS:-}${BENCH_PROGRAMS:-}
+[ -z "$part" ] || run=$run-part
+run=${BENCH_RUN:-$run}
 commands=()
 for program in ${BENCH_PROGRAMS:-heap-bench heap-use heap-mix}; do
 	commands+=("$program${BENCH_ARGS:+ $BENCH_ARGS}")
@@ -23,14 +32,19 @@ bench_boot "$run" "${commands[@]}"
 plot=$OUT/runs/$run/plot.dat
 awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
 	-v json="$OUT/$run.json.tmp" \
-	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="${BENCH_ARGS:-}" \
+	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="$part" \
 	-f "$HARNESS/bench.awk" "$report" || die "there is no full set of results"
 mv "$OUT/$run.json.tmp" "$OUT/$run.json"
 say "written: $OUT/$run.json"
 # No plot of a part.
-if [ -z "${BENCH_ARGS:-}" ]; then
+if [ -z "$part" ]; then
 	echo
 	awk -v unit="$unit" -f "$HARNESS/bench-bars.awk" "$plot"
 	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench.gp"
 	say "written: $OUT/$run.svg"
+fi
+if [ "$run" = "$full" ]; then
+	put "$OUT/$run.json" "$OUT/bench.json"
+	put "$OUT/$run.svg" "$OUT/bench.svg"
+	say "and, as the last of its kind: $OUT/bench.json, $OUT/bench.svg"
 fi

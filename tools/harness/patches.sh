@@ -3,8 +3,8 @@
 #
 # patches.sh: the series as patches that git am takes, for the kernel that KERNEL
 # chooses, in out/series/KERNEL/.  What is in which patch and what the messages
-# are is in series/; their figures come from out/bench.json, and if that was measured
-# with other sources than these it is said.
+# are is in series/; their figures come from out/bench-KERNEL.json, and if that was
+# measured with other sources than these it is said.
 #
 #   AUTHOR="Name <mail>"    who sends it; without, nobody does, and that is said
 #   SIGNOFF=1               add the author's Signed-off-by
@@ -24,15 +24,16 @@ version=$(cat "$dir/version")
 kernel=$(echo "$version" | cut -d. -f1,2)
 out=$OUT/series/$kernel
 
-[ -f "$OUT/bench.json" ] || die "there are no figures for the messages: run make bench KERNEL=$kernel first"
+figures=$(bench_figures "$kernel")
+[ -f "$figures" ] || die "there are no figures for the messages: run make bench KERNEL=$kernel first"
 work=$OUT/series/tmp
 rm -rf "$work"
 mkdir -p "$work"
-awk -v version="$version" -f "$HARNESS/series-numbers.awk" "$OUT/bench.json" >"$work/numbers" ||
-	die "out/bench.json does not do: run make bench KERNEL=$kernel first"
+awk -v version="$version" -f "$HARNESS/series-numbers.awk" "$figures" >"$work/numbers" ||
+	die "$figures does not do: run make bench KERNEL=$kernel first"
 
-grep -qF "\"sources\":\"$(sources_id)\"" "$OUT/bench.json" ||
-	say "out/bench.json is of other sources than these: make bench KERNEL=$kernel measures them"
+grep -qF "\"sources\":\"$(sources_id)\"" "$figures" ||
+	say "$figures is of other sources than these: make bench KERNEL=$kernel measures them"
 
 repo=$("$HARNESS/series-base.sh" "$dir")
 base=$(git_plain -C "$repo" rev-parse pristine)

@@ -77,8 +77,9 @@ finish() {
 }
 
 # With figures if there are any of this kernel: they make lines longer.
-if [ -f "$OUT/bench.json" ] && awk -v version="$version" -f "$HARNESS/series-numbers.awk" \
-	"$OUT/bench.json" >"$work/numbers" 2>/dev/null; then
+figures=$(bench_figures "$kernel")
+if [ -f "$figures" ] && awk -v version="$version" -f "$HARNESS/series-numbers.awk" \
+	"$figures" >"$work/numbers" 2>/dev/null; then
 	export SERIES_NUMBERS=$work/numbers
 	series_numbers_more "$repo" >>"$work/numbers"
 fi

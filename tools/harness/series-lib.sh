@@ -68,6 +68,14 @@ import_pristine() {
 	)
 }
 
+# bench_figures KERNEL: the file with its figures; that of the last run of any
+# kernel if there is none of this one.
+bench_figures() {
+	local file=$OUT/bench-$1.json
+	[ -f "$file" ] || file=$OUT/bench.json
+	echo "$file"
+}
+
 # series_fill KERNEL FILE: a message, with the figures in $SERIES_NUMBERS if there
 # are any.
 series_fill() {

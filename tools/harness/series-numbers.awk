@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# awk -v version=X.Y.Z -f series-numbers.awk bench.json: the figures that messages
-# of the series ask for, as series-fill.awk takes them.  "before" is the kernel's
-# own heap, built into the same kernel.  Exits non-zero when they are of another
-# kernel, or some are missing.
+# awk -v version=X.Y.Z -f series-numbers.awk FILE: the figures that messages of the
+# series ask for, as series-fill.awk takes them, from what bench.sh wrote to FILE.
+# "before" is the kernel's own heap, built into the same kernel.  Exits non-zero
+# when they are of another kernel, or some are missing.
 
 function name_of(size) {
 	return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB"
@@ -13,7 +13,7 @@ function short_of(size) {
 }
 function need(key) {
 	if (!(key in p50)) {
-		print "error: bench.json has no " key > "/dev/stderr"
+		print "error: " FILENAME " has no " key > "/dev/stderr"
 		failed = 1
 		exit 1
 	}
@@ -49,15 +49,15 @@ function ratio(a, b) { return sprintf(a / b >= 10 ? "%.0f" : "%.2f", a / b) }
 END {
 	if (failed) exit 1
 	if (field["kernel"] != version) {
-		print "error: bench.json is of linux " field["kernel"] ", not " version > "/dev/stderr"
+		print "error: " FILENAME " is of linux " field["kernel"] ", not " version > "/dev/stderr"
 		exit 1
 	}
 	if (field["unit"] != "instructions") {
-		print "error: bench.json counts " field["unit"] "; the messages want instructions (plain make bench)" > "/dev/stderr"
+		print "error: " FILENAME " counts " field["unit"] "; the messages want instructions (plain make bench)" > "/dev/stderr"
 		exit 1
 	}
 	if (!nsizes) {
-		print "error: bench.json has no results" > "/dev/stderr"
+		print "error: " FILENAME " has no results" > "/dev/stderr"
 		exit 1
 	}
 	head = sprintf("%-23s", field["unit"])
