@@ -73,10 +73,10 @@ graft ungraft:
 	@$(HARNESS)/$@-tree.sh "$(TREE)"
 
 clean:
-	rm -rf out
+	@$(HARNESS)/clean.sh
 
-distclean: clean
-	@$(HARNESS)/distclean.sh
+distclean:
+	@$(HARNESS)/clean.sh all
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory mutants kcsan soak shell patches check \

@@ -14,9 +14,7 @@ commit=$(git -C "$TOP" rev-parse --verify --quiet "$ref^{commit}") ||
 [ "${ACCEL:-icount}" = icount ] || die "only counts of instructions are compared"
 
 # Not lock_out: bench.sh takes that, first the old tree's and then this one's.
-mkdir -p "$OUT"
-exec 7>>"$OUT/.compare.lock"
-flock -n 7 || { say "waiting for another comparison in this clone"; flock 7; }
+lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"
 
 old=$OUT/compare/tree
 rm -rf "$old"

@@ -21,14 +21,19 @@ say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
-# lock FD NAME: one run at a time in this section, until the FD is closed.
-lock() {
-	mkdir -p "$CACHE"
-	eval "exec $1>>\"\$CACHE/\$2.lock\""
-	flock -n "$1" && return 0
-	say "waiting for another run ($2)"
-	flock "$1"
+# lock_file FD FILE WHOM: one run at a time, until the FD is closed.
+lock_file() {
+	while :; do
+		mkdir -p "$(dirname "$2")"
+		eval "exec $1>>\"\$2\""
+		flock -n "$1" || { say "waiting for $3"; flock "$1"; }
+		# A lock that was removed while we waited (clean.sh) keeps nobody out.
+		[ ! "/dev/fd/$1" -ef "$2" ] || return 0
+	done
 }
+
+# lock FD NAME: one run at a time in this section, in all clones.
+lock() { lock_file "$1" "$CACHE/$2.lock" "another run ($2)"; }
 
 # lock_tree DIR: the tree in DIR, its graft and builds are ours until this script
 # ends; scripts that it calls know.
@@ -63,13 +68,7 @@ supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kern
 kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernels.list"; }
 
 # One verb at a time in this clone's out/.
-lock_out() {
-	mkdir -p "$OUT"
-	exec 9>>"$OUT/.lock"
-	flock -n 9 && return 0
-	say "waiting for another run in this clone"
-	flock 9
-}
+lock_out() { lock_file 9 "$OUT/.lock" "another run in this clone"; }
 
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
 # compilers (others would rebuild all that they made), and such that the same

@@ -119,6 +119,8 @@ for name in "${names[@]}"; do
 done
 
 lock 9 mutants
+# Other verbs may run in this clone meanwhile, but not make clean.
+lock_file 7 "$OUT/.mutants.lock" "another run in this clone"
 mkdir -p "$work" "$repo/out/$kernel"
 rm -f "$work"/*.log "$work"/*.tests "$work"/*.splats
 "$HARNESS/deps.sh"

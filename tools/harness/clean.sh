@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# clean.sh [all]: remove out/, with "all" the project's cache too, and nothing else.
+#
+# Promises: while another verb holds a lock in any of it, nothing is removed; the
+# locks are ours meanwhile and go last, so that a verb that starts now waits, and
+# then finds that its lock is gone (lock_file) and takes a new one.
+. "$(dirname "$0")/lib.sh"
+
+case ${1:-} in
+'') dirs=("$OUT") ;;
+all) dirs=("$OUT" "$CACHE") ;;
+*) die "usage: clean.sh [all]" ;;
+esac
+
+locks_in() { find "$1" -mindepth 1 -maxdepth 1 -name '*.lock' 2>/dev/null; }
+
+for dir in "${dirs[@]}"; do
+	while read -r file; do
+		exec {fd}>>"$file"
+		flock -n "$fd" || die "another run holds $file; nothing was removed"
+	done < <(locks_in "$dir")
+done
+for dir in "${dirs[@]}"; do
+	[ -d "$dir" ] || continue
+	say "removing $dir"
+	find "$dir" -mindepth 1 -maxdepth 1 ! -name '*.lock' -exec rm -rf {} +
+	locks_in "$dir" | tr '\n' '\0' | xargs -0r rm -f
+	# A verb that started meanwhile has a new lock in it.
+	rmdir "$dir" 2>/dev/null || true
+done
