@@ -3,8 +3,9 @@
 #
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
-# W=1 build and sparse for all of the heaps' objects; and whether backport/ fits,
-# the series can be cut and applied, and a tree be grafted and ungrafted.
+# W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
+# and whether backport/ fits, the series can be cut and applied, and a tree be
+# grafted and ungrafted.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/lib.sh"
@@ -43,6 +44,9 @@ while read -r file; do
 		;;
 	esac
 done < <(sources)
+
+result "shellcheck tools/harness .ci/run" \
+	"$(complaint shellcheck -f gcc "$HARNESS"/*.sh "$TOP/.ci/run")"
 
 # The same sources make the series for older kernels, which takes none of their
 # files to see.

@@ -50,7 +50,7 @@ other_file() {	# PATH
 awk '$1 == "file" { print $2 }' "$HARNESS"/edits/*.edit | sort -u >"$tmp/edited"
 while read -r path; do
 	[ -e "$tree/$path" ] || [ -L "$tree/$path" ] || { echo "added $path" >>"$tmp/list"; continue; }
-	[ -f "$tree/$path" ] && [ ! -L "$tree/$path" ] || die "$path in $tree is no ordinary file"
+	{ [ -f "$tree/$path" ] && [ ! -L "$tree/$path" ]; } || die "$path in $tree is no ordinary file"
 	if grep -qxF -- "$path" "$tmp/edited"; then
 		:
 	elif awk -v k="$kernel" -v p="$path" '$1 == k && $2 == p' "$series/replaced.list" | grep -q .; then

@@ -16,6 +16,7 @@ base=$2
 patches=$3
 stage=$4
 
+# shellcheck disable=SC2031 # the subshell is import_pristine's, with names of its own
 export GIT_COMMITTER_NAME=Nobody GIT_COMMITTER_EMAIL=nobody@invalid
 git_plain -C "$repo" am --abort >/dev/null 2>&1 || true
 git_plain -C "$repo" checkout -q --force --detach "$base"

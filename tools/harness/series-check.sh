@@ -119,8 +119,8 @@ checkout "${commits[-1]}"
 checkpatch_all() {
 	local i line type allowed n reason
 	for ((i = 1; i <= ${#names[@]}; i++)); do
-		(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
-			"$work/patches/$(printf '%04d' "$i")"-*.patch 2>&1 || true) |
+		{ (cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
+			"$work/patches/$(printf '%04d' "$i")"-*.patch 2>&1) || true; } |
 			sed "s,^$work/patches/,," >"$work/checkpatch"
 		while IFS= read -r line; do
 			type=$(sed -n 's/^[^ ]*: [A-Z]*:\([A-Z_]*\):.*/\1/p' <<<"$line")

@@ -85,6 +85,7 @@ GIT_AUTHOR_NAME=${author% <*}
 GIT_AUTHOR_EMAIL=${author##*<}
 GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL%>}
 export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL
+# shellcheck disable=SC2031 # the subshell is import_pristine's, with names of its own
 export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
 
 message() {	# NAME

@@ -88,10 +88,11 @@ series_fill() {
 
 # series_format REPO BASE TIP KERNEL DIR: the commits as mail, with the cover letter.
 series_format() {
-	local cover=$5/0000-cover-letter.patch who=${AUTHOR:-Nobody <nobody@invalid>}
+	local cover=$5/0000-cover-letter.patch who=${AUTHOR:-Nobody <nobody@invalid>} mail
+	mail=${who##*<}
 	mkdir -p "$5"
 	# A committer is only named in the cover letter's header.
-	GIT_COMMITTER_NAME=${who% <*} GIT_COMMITTER_EMAIL=$(sed 's/.*<\(.*\)>/\1/' <<<"$who") \
+	GIT_COMMITTER_NAME=${who% <*} GIT_COMMITTER_EMAIL=${mail%>} \
 	GIT_COMMITTER_DATE=2026-01-02T00:00:00Z \
 	git_plain -C "$1" -c diff.noprefix=false -c format.pretty=email format-patch -q \
 		--cover-letter --base="$2" --full-index --no-renames --no-signature \
@@ -135,7 +136,7 @@ tree_path() {
 
 tree_version() {
 	local version
-	[ -f "$1/Kbuild" ] && [ -f "$1/MAINTAINERS" ] && [ -d "$1/drivers/dma-buf" ] ||
+	{ [ -f "$1/Kbuild" ] && [ -f "$1/MAINTAINERS" ] && [ -d "$1/drivers/dma-buf" ]; } ||
 		die "$1 is not a kernel tree"
 	version=$(awk -F' *= *' '
 		$1 ~ /^(VERSION|PATCHLEVEL|SUBLEVEL)$/ && n < 3 { v[$1] = $2; n++ }
