@@ -5,6 +5,8 @@
 # out/NAME/bin/: PID 1 (tools/guest/init.c), the programs in tools/bench/, and
 # the selftests of the grafted tree by the kernel's own kselftest makefiles.
 # All are static, and see the user-space headers of that very kernel.
+#
+# Promises: nothing else is in bin/; a program whose source is gone is gone, too.
 . "$(dirname "$0")/lib.sh"
 
 tree=$1/linux
@@ -22,13 +24,19 @@ failed() { tail -n 30 "$log" >&2; die "compiling $1 failed ($log)"; }
 gcc -O2 -o "$build/guest/gen_init_cpio" "$tree/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
 	failed gen_init_cpio
 
+kept=" "
+keep() {	# PROGRAM NAME
+	put "$1" "$bin/$2"
+	chmod +x "$bin/$2"
+	kept="$kept$2 "
+}
+
 compile() {	# SOURCE NAME
 	ccache gcc -O2 -Wall -static -pthread -isystem "$headers" -I "$TOP/tools/bench" \
 		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
 	gcc -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
 	grep -A4 "^$1.*warning:" "$log" >&2 || true
-	put "$build/guest/$2" "$bin/$2"
-	chmod +x "$bin/$2"
+	keep "$build/guest/$2" "$2"
 }
 
 compile "$TOP/tools/guest/init.c" init
@@ -43,7 +51,9 @@ for program in "$build"/kselftest/dmabuf-heaps/*; do
 	if [ -x "$program" ] && [ -f "$program" ]; then
 		# A test that is gone from the tree leaves its program behind.
 		[ -f "$selftests/dmabuf-heaps/$(basename "$program").c" ] || continue
-		put "$program" "$bin/$(basename "$program")"
-		chmod +x "$bin/$(basename "$program")"
+		keep "$program" "$(basename "$program")"
 	fi
+done
+for program in "$bin"/*; do
+	[[ $kept = *" $(basename "$program") "* ]] || rm -f "$program"
 done
