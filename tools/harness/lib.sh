@@ -21,6 +21,11 @@ say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
+# The kernel's makefiles, and lists of files, are of words.
+case $TOP$CACHE in
+*[[:space:]]*) die "no blank may be in the path of this clone ($TOP) or of its cache ($CACHE)" ;;
+esac
+
 # lock_file FD FILE WHOM: one run at a time, until the FD is closed.
 lock_file() {
 	while :; do
