@@ -29,6 +29,7 @@ help:
 	@echo "make kcsan      look for data races, with a kernel of its own"
 	@echo "                (ONLY=\"PROGRAM...\" for some selftests)"
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
+	@echo "                (SOAK_KERNEL=debug: fewer bytes, but every checker)"
 	@echo "make shell      an interactive guest"
 	@echo "make patches    cut the series for a maintainer, into out/series/"
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
@@ -36,11 +37,13 @@ help:
 	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series-check.sh)"
 	@echo "make graft TREE=/path/to/linux     put it into a kernel tree of your own"
 	@echo "make ungraft TREE=/path/to/linux   and take it out again"
+	@echo "                (FORCE=1 even if the files were changed since; that is lost)"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
 	@echo "KERNEL=7.3 (default) or 6.12 chooses a kernel, V=1 says more, JOBS=N limits the build"
-	@echo "ACCEL=wall measures real time, with KVM where it works, instead of instructions"
+	@echo "ACCEL=wall measures real time instead of instructions, with KVM where it works;"
+	@echo "ACCEL=kvm the same, with KVM or not at all"
 
 run test bench shell:
 	@$(HARNESS)/$@.sh
