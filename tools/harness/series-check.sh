@@ -18,7 +18,8 @@
 #   headers     each header compiles alone
 #   files       check.sh: checkpatch and kernel-doc of the files, sparse
 #   cocci       the kernel's semantic patches
-#   kconfig     no unmet dependencies in random configurations
+#   kconfig     no unmet dependencies in random configurations, none that another
+#               implies (kconfig-terms.awk)
 #   docs        docs-check.sh
 #
 # Promises: works in a repository and builds of its own in the cache, one run at a
@@ -343,7 +344,19 @@ kconfig_all() {
 	! grep -q 'HEAPS_SYSTEM=m' "$b/.config" || ! grep -q 'HEAPS_KUNIT_TEST=y' "$b/.config" ||
 		echo "DMABUF_HEAPS_KUNIT_TEST can be built in with a modular heap"
 }
-! wanted kconfig || result "no unmet dependencies in 6 random configurations and allmodconfig" "$(kconfig_all)"
+
+# Of our own symbols; the rest of the file is upstream's.
+kconfig_terms() {
+	local ours
+	ours=$(awk '$1 == "config" || $1 == "menuconfig" { print $2 }' "$TOP/$heaps/Kconfig")
+	[ -n "$ours" ] || echo "there are no symbols to look at"
+	(cd "$repo" && find . -name 'Kconfig*' -type f -printf '%P\0' | sort -z |
+		xargs -0 -s 500000 awk -v ours="${ours//$'\n'/ }" -f "$HARNESS/kconfig-terms.awk")
+}
+if wanted kconfig; then
+	result "no unmet dependencies in 6 random configurations and allmodconfig" "$(kconfig_all)"
+	result "no dependency in $heaps/Kconfig that another implies" "$(kconfig_terms)"
+fi
 
 ! wanted docs ||
 	ktap "the documentation (docs-check.sh)" "$HARNESS/docs-check.sh" "$dir"
