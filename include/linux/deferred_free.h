@@ -21,7 +21,7 @@
  *
  * Limits: one helper thread per queue; items are freed in the order they were
  * added only as long as one context works on the queue at a time; a helper that
- * sleeps begins at the next timer tick, unless the queue is half full.
+ * sleeps begins within two timer ticks, or at once if the queue is half full.
  */
 #ifndef _LINUX_DEFERRED_FREE_H
 #define _LINUX_DEFERRED_FREE_H

