@@ -13,12 +13,12 @@
  *
  * The closing task arms a timer instead of waking the helper because a wake-up
  * costs as much as the rest of a small close, and because items that gather
- * until the tick can be cleaned together.
+ * until the timer fires can be cleaned together.
  *
  * A wake-up cannot be lost: whoever puts an item on the list, be it new or the
- * rest of one taken up before, arms the timer unless it is already pending, and
- * the timer sets ->kick before it wakes the helper, which clears it before it
- * looks at the list.
+ * rest of one taken up before, arms the timer unless it is already pending, or
+ * wakes the helper; only the helper itself need not, as it looks again before it
+ * sleeps. Both ways set ->kick first, which the helper clears before it looks.
  */
 #include <linux/deferred_free.h>
 #include <linux/export.h>
@@ -50,9 +50,9 @@
  * struct deferred_free_queue - items waiting to be freed
  * @lock:	protects what follows, up to @max_pages; the counts and the bound
  *		are also read without
- * @items:	oldest first; an item being worked on is not on it
+ * @items:	oldest first; an item that somebody takes pages from is not on it
  * @nr_items:	items on the list
- * @nr_pages:	pages on the list and in items being worked on
+ * @nr_pages:	pages on the list, and taken but not yet freed
  * @max_pages:	bound for @nr_pages
  * @ops:	the owner's callbacks
  * @run:	the helper's context
@@ -259,7 +259,7 @@ EXPORT_SYMBOL_GPL(deferred_free_pages);
  * deferred_free_items - how many items wait
  * @queue:	the queue
  *
- * Return: items on the list, without those being worked on; a snapshot.
+ * Return: items on the list, without what has been taken from them; a snapshot.
  */
 unsigned long deferred_free_items(const struct deferred_free_queue *queue)
 {

@@ -50,7 +50,7 @@
  * @max:	bound for @cached; constant
  * @cached:	clean pages in @pp, also what vmstat knows about; written under
  *		@lock, read without
- * @refilling:	whether the holder of @lock has taken them all out for a moment;
+ * @set_aside:	clean pages that the holder of @lock has taken out for a moment;
  *		as @cached
  * @hits:	see &struct heap_pool_stats, as the following four
  * @fetched:	.
@@ -65,7 +65,7 @@ struct heap_pool {
 	int nid;
 	unsigned int max;
 	unsigned int cached;
-	bool refilling;
+	unsigned int set_aside;
 
 	unsigned long hits;
 	unsigned long fetched;
@@ -241,7 +241,7 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 	nr = min3(nr, pool->max - min(pool->max, cached),
 		  size - min(size, cached));
 	if (nr) {
-		WRITE_ONCE(pool->refilling, true);
+		WRITE_ONCE(pool->set_aside, cached);
 		heap_pool_add_cached(pool, -(long)cached);
 		for (got = 0; got < cached + nr; got++) {
 			scratch[got] = page_pool_alloc_pages(pool->pp,
@@ -254,7 +254,7 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 		for (i = 0; i < got; i++)
 			kept += heap_pool_recycle(pool, scratch[i]);
 		heap_pool_add_cached(pool, kept);
-		WRITE_ONCE(pool->refilling, false);
+		WRITE_ONCE(pool->set_aside, 0);
 		pool->refilled += kept - min(kept, cached);
 	}
 	mutex_unlock(&pool->lock);
@@ -336,7 +336,7 @@ unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait
 	struct page *page;
 	unsigned int i;
 
-	if (!READ_ONCE(pool->cached) && !(wait && READ_ONCE(pool->refilling)))
+	if (!heap_pool_cached(pool))
 		return 0;
 	if (!mutex_trylock(&pool->lock)) {
 		if (!wait)
@@ -366,7 +366,7 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_shrink);
  */
 unsigned long heap_pool_cached(const struct heap_pool *pool)
 {
-	return READ_ONCE(pool->cached);
+	return READ_ONCE(pool->cached) + READ_ONCE(pool->set_aside);
 }
 EXPORT_SYMBOL_IF_KUNIT(heap_pool_cached);
 

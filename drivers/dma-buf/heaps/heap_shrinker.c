@@ -50,7 +50,7 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
  * @nr_pages:	how much, in pages of PAGE_SIZE
  *
  * What waits to be cleaned goes first, oldest first and uncleaned (those may be
- * pages of other nodes, but no more of them than wait on this one), then clean
+ * pages of other nodes, but hardly more of them than wait on this one), then clean
  * pages, largest order first. Whoever uses a pool just then is not waited for,
  * unless nothing else is to be had: reclaim would take that for no progress, and
  * kill somebody.

@@ -75,7 +75,7 @@ static int heap_supply_create_pools(struct heap_supply *supply)
 
 	for_each_node_state(nid, N_MEMORY) {
 		for (i = 0; i < HEAP_NR_ORDERS; i++) {
-			/* There are no such pages, nor does page_pool know any. */
+			/* There are no such pages. */
 			if (heap_orders[i] > MAX_PAGE_ORDER)
 				continue;
 			/* The bound can be raised up to all memory. */

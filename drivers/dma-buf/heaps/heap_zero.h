@@ -14,6 +14,7 @@
 #define _DMABUF_HEAP_ZERO_H
 
 #include <linux/kconfig.h>
+#include <linux/minmax.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 
@@ -27,7 +28,7 @@ struct page;
  * clearing takes with 16 pages at a time, 21 % with 64 and 19 % with 512. How often
  * TLBs are flushed does not depend on it.
  */
-#define HEAP_ZERO_BATCH_DEFAULT	(SZ_2M >> PAGE_SHIFT)
+#define HEAP_ZERO_BATCH_DEFAULT	MAX(SZ_2M >> PAGE_SHIFT, HEAP_ZERO_BATCH_MIN)
 
 /**
  * enum heap_zero_method - how pages are reached for clearing

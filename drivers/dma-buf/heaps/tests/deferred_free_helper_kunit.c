@@ -60,7 +60,7 @@ static void test_wakeup(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (int)param->rounds, atomic_read(&ctx->nr_gone));
 }
 
-/* Half of what may wait is there: nobody waits for the timer, the next tick. */
+/* Half of what may wait is there: nobody waits for the timer. */
 static void test_half_full(struct kunit *test)
 {
 	struct deferred_kunit *ctx = test->priv;

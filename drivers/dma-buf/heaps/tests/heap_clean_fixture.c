@@ -129,7 +129,9 @@ struct heap_pool_stats clean_kunit_stats(struct clean_kunit *ctx)
 
 	for_each_node_state(nid, N_MEMORY)
 		for (i = 0; i < HEAP_NR_ORDERS; i++)
-			heap_pool_get_stats(ctx->supply->pools[nid][i], &stats);
+			if (ctx->supply->pools[nid][i])
+				heap_pool_get_stats(ctx->supply->pools[nid][i],
+						    &stats);
 
 	return stats;
 }
@@ -138,13 +140,17 @@ unsigned long clean_kunit_pooled(struct clean_kunit *ctx)
 {
 	static const unsigned int orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 	unsigned long nr_pages = 0;
+	struct heap_pool *pool;
 	unsigned int i;
 	int nid;
 
-	for_each_node_state(nid, N_MEMORY)
-		for (i = 0; i < HEAP_NR_ORDERS; i++)
-			nr_pages += heap_pool_cached(ctx->supply->pools[nid][i]) <<
-				    orders[i];
+	for_each_node_state(nid, N_MEMORY) {
+		for (i = 0; i < HEAP_NR_ORDERS; i++) {
+			pool = ctx->supply->pools[nid][i];
+			if (pool)
+				nr_pages += heap_pool_cached(pool) << orders[i];
+		}
+	}
 
 	return nr_pages;
 }

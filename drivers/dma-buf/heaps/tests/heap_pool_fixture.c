@@ -131,6 +131,8 @@ int pool_kunit_init(struct kunit *test)
 
 	if (!ctx)
 		return -ENOMEM;
+	if (param->order > MAX_PAGE_ORDER)
+		kunit_skip(test, "there are no such pages");
 
 	ctx->order = param->order;
 	ctx->nr = param->nr;
