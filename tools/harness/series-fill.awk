@@ -4,8 +4,8 @@
 # with each "@NAME@" replaced by what NUMBERS has under that name: a line "@NAME@",
 # then the text.  What stands between the lines "@ONLY KERNEL...@" and "@END@" is
 # left out for other kernels.  A paragraph with figures in its lines is wrapped anew,
-# as they seldom have the length of their names.  Exits non-zero when there are no such figures,
-# unless it is lenient: then "@NAME@" stays.
+# as they seldom have the length of their names.  Exits non-zero when there are no
+# such figures, unless it is lenient: then "@NAME@" stays.
 
 # wrap: the paragraph kept so far, at most 75 columns wide if it was changed.
 function wrap(   i, k, n, words, line, rest) {
