@@ -14,6 +14,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <net/page_pool/helpers.h>
 
@@ -110,22 +111,30 @@ static bool heap_pool_recycle(struct heap_pool *pool, struct page *page)
 	return false;
 }
 
+VISIBLE_IF_KUNIT struct page *heap_pool_alloc_page(struct heap_pool *pool,
+						   gfp_t gfp)
+{
+	KUNIT_STATIC_STUB_REDIRECT(heap_pool_alloc_page, pool, gfp);
+
+	/* page_pool_alloc_pages() without the call to a call. */
+	return netmem_to_page(page_pool_alloc_netmems(pool->pp, gfp));
+}
+EXPORT_SYMBOL_IF_KUNIT(heap_pool_alloc_page);
+
 /* Inlined, like what follows, for a loop without calls but to page_pool. */
 static __always_inline unsigned int
 heap_pool_alloc(struct heap_pool *pool, struct scatterlist *sg, unsigned int nr,
 		gfp_t gfp)
 {
 	unsigned int size = PAGE_SIZE << pool->order;
-	struct page_pool *pp = pool->pp;
-	netmem_ref netmem;
+	struct page *page;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		/* page_pool_alloc_pages() without the call to a call. */
-		netmem = page_pool_alloc_netmems(pp, gfp);
-		if (!netmem)
+		page = heap_pool_alloc_page(pool, gfp);
+		if (!page)
 			break;
-		sg_set_page(sg + i, netmem_to_page(netmem), size, 0);
+		sg_set_page(sg + i, page, size, 0);
 	}
 
 	return i;
@@ -203,7 +212,9 @@ unsigned int heap_pool_fetch(struct heap_pool *pool, struct scatterlist *sg,
 		held = heap_pool_held(pool);
 		nr = min(nr, max(FETCH_PAGES >> pool->order, 1));
 		fresh = heap_pool_alloc(pool, sg, nr, gfp);
-		heap_pool_add_cached(pool, heap_pool_held(pool) - held - fresh);
+		/* Fewer are new than came if page_pool had refused to give one. */
+		heap_pool_add_cached(pool, (s32)(heap_pool_held(pool) - held -
+						 fresh));
 		pool->fetched += fresh;
 	}
 	mutex_unlock(&pool->lock);
@@ -244,8 +255,8 @@ void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
 		WRITE_ONCE(pool->set_aside, cached);
 		heap_pool_add_cached(pool, -(long)cached);
 		for (got = 0; got < cached + nr; got++) {
-			scratch[got] = page_pool_alloc_pages(pool->pp,
-							     POOL_GFP | __GFP_ZERO);
+			scratch[got] = heap_pool_alloc_page(pool,
+							    POOL_GFP | __GFP_ZERO);
 			if (!scratch[got])
 				break;
 		}
@@ -326,8 +337,6 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_release);
  * @nr:		how many at most
  * @wait:	what to do when somebody else has the lock: wait for it, or nothing
  *
- * Nobody enters reclaim with the lock held, so that reclaim may wait for it.
- *
  * Context: any task context, also in reclaim. May sleep if @wait.
  * Return: how many were given; 0 when nothing is cached.
  */
@@ -346,7 +355,7 @@ unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait
 
 	nr = min(nr, pool->cached);
 	for (i = 0; i < nr; i++) {
-		page = page_pool_alloc_pages(pool->pp, POOL_GFP | __GFP_ZERO);
+		page = heap_pool_alloc_page(pool, POOL_GFP | __GFP_ZERO);
 		if (!page)
 			break;
 		heap_pool_release(pool, page);
@@ -459,8 +468,8 @@ EXPORT_SYMBOL_IF_KUNIT(heap_pool_create);
  */
 void heap_pool_destroy(struct heap_pool *pool)
 {
-	while (heap_pool_cached(pool))
-		heap_pool_shrink(pool, FETCH_PAGES, true);
+	/* page_pool frees what it caches. */
+	heap_pool_add_cached(pool, -(long)pool->cached);
 	page_pool_destroy(pool->pp);
 	mutex_destroy(&pool->lock);
 	kfree(pool);

@@ -81,6 +81,10 @@ unsigned long heap_pool_cached(const struct heap_pool *pool);
 bool heap_pool_full(const struct heap_pool *pool);
 void heap_pool_get_stats(struct heap_pool *pool, struct heap_pool_stats *stats);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+struct page *heap_pool_alloc_page(struct heap_pool *pool, gfp_t gfp);
+#endif
+
 #else
 
 /* Without page_pool there are no pools: nothing is cached, nothing owned. */

@@ -6,10 +6,14 @@
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
+#include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 
 #include "../heap_pool.h"
+#include "heap_kunit.h"
 #include "heap_pool_fixture.h"
 
 KUNIT_ARRAY_PARAM_DESC(pool, pool_kunit_params, desc);
@@ -165,6 +169,56 @@ static void test_refill_full(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, pool_kunit_stats(ctx).refilled);
 }
 
+static struct page *stub_alloc_fails_once(struct heap_pool *pool, gfp_t gfp)
+{
+	kunit_deactivate_static_stub(kunit_get_current_test(),
+				     heap_pool_alloc_page);
+
+	return NULL;
+}
+
+/* page_pool refuses a page that it has. The next one it gives is no new one. */
+static void test_alloc_fails_once(struct kunit *test)
+{
+	struct pool_kunit *ctx = test->priv;
+	unsigned int got, i;
+
+	pool_kunit_create(test, 4 * ctx->nr);
+	pool_kunit_fetch(test, ctx->nr);
+	heap_pool_put(ctx->pool, ctx->pages, ctx->nr);
+
+	kunit_activate_static_stub(test, heap_pool_alloc_page,
+				   stub_alloc_fails_once);
+	got = heap_pool_fetch(ctx->pool, ctx->sg, 3);
+	KUNIT_EXPECT_GT(test, got, 0U);
+	pool_kunit_expect_counts(test, ctx->nr + pool_kunit_rest(ctx, ctx->nr) -
+				       got, got);
+	for (i = 0; i < got; i++)
+		ctx->pages[i] = sg_page(ctx->sg + i);
+	heap_pool_put(ctx->pool, ctx->pages, got);
+}
+
+static struct page *stub_alloc_fails(struct heap_pool *pool, gfp_t gfp)
+{
+	return NULL;
+}
+
+/* Nor does it ever give one: what it has goes with it, and is not counted. */
+static void test_destroy_alloc_fails(struct kunit *test)
+{
+	struct pool_kunit *ctx = test->priv;
+
+	pool_kunit_create(test, 4 * ctx->nr);
+	pool_kunit_fetch(test, ctx->nr);
+	heap_pool_put(ctx->pool, ctx->pages, ctx->nr);
+
+	kunit_activate_static_stub(test, heap_pool_alloc_page, stub_alloc_fails);
+	heap_pool_destroy(ctx->pool);
+	ctx->pool = NULL;
+	KUNIT_EXPECT_TRUE(test, heap_kunit_reclaimable_is(ctx->nid,
+							  ctx->reclaimable));
+}
+
 static struct kunit_case heap_pool_limits_cases[] = {
 	KUNIT_CASE_PARAM(test_empty, pool_gen_params),
 	KUNIT_CASE_PARAM(test_bound, pool_gen_params),
@@ -172,6 +226,8 @@ static struct kunit_case heap_pool_limits_cases[] = {
 	KUNIT_CASE_PARAM(test_shrink_busy, pool_gen_params),
 	KUNIT_CASE_PARAM(test_refill, pool_gen_params),
 	KUNIT_CASE_PARAM(test_refill_full, pool_gen_params),
+	KUNIT_CASE_PARAM(test_alloc_fails_once, pool_gen_params),
+	KUNIT_CASE_PARAM(test_destroy_alloc_fails, pool_gen_params),
 	{ }
 };
 
