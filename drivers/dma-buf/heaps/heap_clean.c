@@ -163,6 +163,10 @@ static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 	    heap_pool_full(heap_supply_pool(supply, page, order)))
 		return false;
 
+	/* Who has a reference may still write, after we have cleared it. */
+	if (page_count(page) != 1)
+		return false;
+
 	held = heap_supply_pooled(supply) + clean->nr_pages + (1UL << order);
 	return held <= READ_ONCE(supply->config.pool_pages) &&
 	       !heap_clean_poisoned(page, order);

@@ -37,6 +37,7 @@
  * @nr_buffers:	buffers that exist
  * @nr_maps:	what a stub of heap_zero_map() counts,
  * @fail_at:	and which mapping it lets fail
+ * @held:	a page that somebody else has a reference to
  */
 struct clean_kunit {
 	struct heap_supply *supply;
@@ -46,6 +47,7 @@ struct clean_kunit {
 	atomic_t nr_buffers;
 	unsigned int nr_maps;
 	unsigned int fail_at;
+	struct page *held;
 };
 
 struct clean_kunit_buffer {

@@ -17,6 +17,7 @@
 
 #include "../heap_zero.h"
 #include "heap_clean_fixture.h"
+#include "heap_kunit.h"
 
 static const struct reuse_param {
 	const char *desc;
@@ -195,6 +196,46 @@ static void test_hwpoison(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1UL, clean_kunit_stats(ctx).released);
 }
 
+/* Somebody who has kept a reference writes, and is done, while we are clearing. */
+static bool stub_map_late_write(struct page **map, unsigned int nr)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct clean_kunit *ctx = test->priv;
+	bool ret;
+
+	kunit_deactivate_static_stub(test, heap_zero_map);
+	ret = heap_zero_map(map, nr);
+	kunit_activate_static_stub(test, heap_zero_map, stub_map_late_write);
+	if (ctx->held) {
+		heap_kunit_dirty(ctx->held, LARGE_ORDER);
+		put_page(ctx->held);
+		ctx->held = NULL;
+	}
+
+	return ret;
+}
+
+/* A page that somebody else still holds is not cleared, and not kept. */
+static void test_held_page(struct kunit *test)
+{
+	struct clean_kunit *ctx = test->priv;
+	struct clean_kunit_buffer *buffer;
+
+	clean_kunit_stop_helper(test);
+	buffer = clean_kunit_alloc(test, 2 * LARGE);
+	ctx->held = sg_page(buffer->pages.table.sgl);
+	get_page(ctx->held);
+	clean_kunit_free(buffer);
+
+	kunit_activate_static_stub(test, heap_zero_map, stub_map_late_write);
+	buffer = clean_kunit_alloc(test, 2 * LARGE);
+	kunit_deactivate_static_stub(test, heap_zero_map);
+	KUNIT_EXPECT_EQ(test, 1UL, clean_kunit_stats(ctx).released);
+	KUNIT_EXPECT_EQ(test, LARGE_PAGES, atomic_long_read(&ctx->supply->zeroed));
+	KUNIT_EXPECT_NULL(test, ctx->held);
+	clean_kunit_free(buffer);
+}
+
 #define NR_TASKS	3
 #define NR_ROUNDS	60
 
@@ -297,6 +338,7 @@ static struct kunit_case heap_clean_reuse_cases[] = {
 	KUNIT_CASE(test_help_of_no_use),
 	KUNIT_CASE_PARAM(test_map_fails, fail_gen_params),
 	KUNIT_CASE(test_hwpoison),
+	KUNIT_CASE(test_held_page),
 	KUNIT_CASE(test_concurrent),
 	{ }
 };
