@@ -15,9 +15,10 @@
  * - Work can be taken out of the helper's hands at any time by
  *   deferred_free_run(): from a shrinker, or from an allocating task that would
  *   rather clean queued memory than clear fresh memory.
- * - An item may be freed in pieces, so that a caller gets about as much work
- *   done as it asked for even when the oldest item is a gigabyte. What is left of
- *   it is within reach of others while a piece is being worked on.
+ * - An item is freed in pieces, so that a caller gets about as much work done as
+ *   it asked for even when the oldest item is a gigabyte. It stays in the queue
+ *   until its last page was taken, within reach of all others: a shrinker that
+ *   found nothing there would have the OOM killer called.
  *
  * Limits: one helper thread per queue; items are freed in the order they were
  * added only as long as one context works on the queue at a time; a helper that
@@ -33,12 +34,12 @@ struct deferred_free_queue;
 
 /**
  * enum deferred_free_reason - why an item is being freed
- * @DEFERRED_FREE_NORMAL: There is time: the callback may sleep, allocate and do
- *	whatever makes the memory reusable.
- * @DEFERRED_FREE_PRESSURE: The memory is wanted elsewhere: the callback must
- *	give it back to the page allocator at once. It may be running in memory
- *	reclaim, so it must not allocate and must not wait for a lock under which
- *	anybody enters reclaim.
+ * @DEFERRED_FREE_NORMAL: There is time: &deferred_free_ops.dispose may sleep,
+ *	allocate and do whatever makes the memory reusable.
+ * @DEFERRED_FREE_PRESSURE: The memory is wanted elsewhere: it must give it back to
+ *	the page allocator at once. It may be running in memory reclaim, so it must
+ *	not allocate and must not wait for a lock under which anybody enters
+ *	reclaim.
  */
 enum deferred_free_reason {
 	DEFERRED_FREE_NORMAL,
@@ -68,25 +69,24 @@ struct deferred_free_pass {
 
 /**
  * struct deferred_free_ops - what the owner of a queue supplies
- * @free:	Required. Free about @nr_pages pages of @item, or take them from it
- *		and gather them, at most all of them, and return how many. When
- *		that was the last of them the callback has also freed whatever
- *		@item is embedded in. Fewer than @nr_pages if @flush has to be
- *		called first; never 0 after that. Called without locks; nobody
- *		else can get at @item meanwhile, so that this should be quick.
- * @flush:	Optional. Finish what @free has gathered for @run, which may take
- *		its time. Called before the pages stop being counted as queued.
- * @accept:	Optional. Whether @run should work on @item, the oldest one;
- *		false ends the run. Called under the queue's spinlock, and only
- *		for deferred_free_run(), never for the helper thread.
+ * @take:	Required. Take about @nr_pages pages out of @item for @run, at most
+ *		all of them, and return how many. Fewer if @run has no room for
+ *		more now; 0 if @run is not to work on @item, which ends the run, and
+ *		is not allowed for the helper thread or under pressure. Called under
+ *		the queue's spinlock, so that it only moves pages and is quick.
+ * @dispose:	Required. Free what @take has taken for @run, or gather it and
+ *		finish when @last. Afterwards @run has room again. Called without
+ *		locks, and before the pages stop being counted as queued.
+ * @release:	Required. Free what @item is embedded in: all of its pages have been
+ *		taken, but others may not have disposed of theirs yet. Called
+ *		without locks, also in reclaim.
  */
 struct deferred_free_ops {
-	unsigned long (*free)(struct deferred_free_item *item,
+	unsigned long (*take)(struct deferred_free_item *item,
 			      unsigned long nr_pages,
 			      struct deferred_free_pass *run);
-	void (*flush)(struct deferred_free_pass *run);
-	bool (*accept)(const struct deferred_free_item *item,
-		       const struct deferred_free_pass *run);
+	void (*dispose)(struct deferred_free_pass *run, bool last);
+	void (*release)(struct deferred_free_item *item);
 };
 
 struct deferred_free_queue *

@@ -15,10 +15,9 @@
  * costs as much as the rest of a small close, and because items that gather
  * until the timer fires can be cleaned together.
  *
- * A wake-up cannot be lost: whoever puts an item on the list, be it new or the
- * rest of one taken up before, arms the timer unless it is already pending, or
- * wakes the helper; only the helper itself need not, as it looks again before it
- * sleeps. Both ways set ->kick first, which the helper clears before it looks.
+ * A wake-up cannot be lost: whoever puts an item on the list arms the timer unless
+ * it is already pending, or wakes the helper. Both ways set ->kick first, which the
+ * helper clears before it looks.
  */
 #include <linux/deferred_free.h>
 #include <linux/export.h>
@@ -48,11 +47,11 @@
 
 /**
  * struct deferred_free_queue - items waiting to be freed
- * @lock:	protects what follows, up to @max_pages; the counts and the bound
- *		are also read without
- * @items:	oldest first; an item that somebody takes pages from is not on it
+ * @lock:	protects what follows, up to @max_pages, and what is left of each
+ *		item; the counts and the bound are also read without
+ * @items:	oldest first, each with pages
  * @nr_items:	items on the list
- * @nr_pages:	pages on the list, and taken but not yet freed
+ * @nr_pages:	pages on the list, and taken but not yet disposed of
  * @max_pages:	bound for @nr_pages
  * @ops:	the owner's callbacks
  * @run:	the helper's context
@@ -100,85 +99,69 @@ static void deferred_free_arm(struct deferred_free_queue *queue)
 		mod_timer(&queue->timer, jiffies + HELPER_DELAY);
 }
 
-static struct deferred_free_item *
-deferred_free_pop(struct deferred_free_queue *queue,
-		  const struct deferred_free_pass *run)
+/*
+ * Take pages out of the oldest item, and the item off the list with its last ones.
+ * Return: how many; 0 if there are none for @run.
+ */
+static unsigned long deferred_free_take(struct deferred_free_queue *queue,
+					unsigned long nr_pages,
+					struct deferred_free_pass *run,
+					struct deferred_free_item **empty)
 {
 	struct deferred_free_item *item;
+	unsigned long taken = 0;
 
+	*empty = NULL;
 	spin_lock(&queue->lock);
 	item = list_first_entry_or_null(&queue->items,
 					struct deferred_free_item, node);
-	if (item && run != &queue->run && queue->ops->accept &&
-	    !queue->ops->accept(item, run))
-		item = NULL;
 	if (item) {
-		list_del(&item->node);
-		WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
+		taken = queue->ops->take(item, min(nr_pages, item->nr_pages),
+					 run);
+		item->nr_pages -= taken;
+		if (!item->nr_pages) {
+			list_del(&item->node);
+			WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
+			*empty = item;
+		}
 	}
 	spin_unlock(&queue->lock);
 
-	return item;
-}
-
-static void deferred_free_unpop(struct deferred_free_queue *queue,
-				struct deferred_free_item *item,
-				const struct deferred_free_pass *run)
-{
-	spin_lock(&queue->lock);
-	list_add(&item->node, &queue->items);
-	WRITE_ONCE(queue->nr_items, queue->nr_items + 1);
-	spin_unlock(&queue->lock);
-
-	/* The helper looks at the list again before it sleeps. */
-	if (run != &queue->run)
-		deferred_free_arm(queue);
+	return taken;
 }
 
 /**
  * deferred_free_run - free the oldest items in the caller's context
  * @queue:	the queue
  * @nr_pages:	how much to free; the last item may overshoot it by as much as
- *		the &deferred_free_ops.free callback does
+ *		the &deferred_free_ops.take callback does
  * @run:	the caller's context, passed to the callbacks
  *
  * Context: as %DEFERRED_FREE_NORMAL may sleep; as %DEFERRED_FREE_PRESSURE may be
  * called from reclaim, takes only a spinlock and what the callbacks take.
- * Return: pages freed; 0 when there is nothing on the list that @run accepts.
+ * Return: pages freed; 0 when there is nothing in the queue for @run.
  */
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages,
 				struct deferred_free_pass *run)
 {
-	struct deferred_free_item *item;
-	unsigned long freed = 0;
+	struct deferred_free_item *empty;
+	unsigned long freed = 0, taken;
 
 	while (freed < nr_pages) {
-		unsigned long held, wanted, done;
-
-		item = deferred_free_pop(queue, run);
-		if (!item)
+		taken = deferred_free_take(queue, nr_pages - freed, run, &empty);
+		if (!taken)
 			break;
-
-		held = item->nr_pages;
-		wanted = min(nr_pages - freed, held);
-		done = queue->ops->free(item, wanted, run);
-		if (done < held) {
-			item->nr_pages = held - done;
-			deferred_free_unpop(queue, item, run);
-		}
-		freed += done;
-
-		/* With the rest of the item back on the list, for reclaim to find. */
-		if (done < wanted && queue->ops->flush)
-			queue->ops->flush(run);
+		freed += taken;
+		queue->ops->dispose(run, false);
+		if (empty)
+			queue->ops->release(empty);
 	}
 
 	if (!freed)
 		return 0;
 
-	if (queue->ops->flush)
-		queue->ops->flush(run);
+	queue->ops->dispose(run, true);
 
 	spin_lock(&queue->lock);
 	WRITE_ONCE(queue->nr_pages, queue->nr_pages - freed);
@@ -259,7 +242,7 @@ EXPORT_SYMBOL_GPL(deferred_free_pages);
  * deferred_free_items - how many items wait
  * @queue:	the queue
  *
- * Return: items on the list, without what has been taken from them; a snapshot.
+ * Return: items of which pages wait; a snapshot.
  */
 unsigned long deferred_free_items(const struct deferred_free_queue *queue)
 {
@@ -361,7 +344,6 @@ void deferred_free_destroy(struct deferred_free_queue *queue)
 	kthread_stop(queue->helper);
 	timer_shutdown_sync(&queue->timer);
 
-	/* The helper's context: its runs are not asked about by ->accept(). */
 	queue->run.reason = DEFERRED_FREE_PRESSURE;
 	while (deferred_free_run(queue, ULONG_MAX, &queue->run))
 		;

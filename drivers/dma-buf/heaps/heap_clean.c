@@ -15,10 +15,30 @@
 /* How many pages to get at a time, under the pool's lock, for foreign ones. */
 #define REFILL_MAX	(SZ_1M >> PAGE_SHIFT)
 
+/* How many pages are taken off the queue at a time, under its lock. */
+#define TAKE_MAX	32
+
+#define ANY_ORDER	UINT_MAX
+
+/**
+ * struct heap_taken - pages that one context has just taken off the queue
+ * @supply:	whose pages they are
+ * @order:	only of this order, or %ANY_ORDER
+ * @room:	for so many pages of PAGE_SIZE
+ * @nr:		head pages taken
+ * @pages:	the pages
+ */
+struct heap_taken {
+	struct heap_supply *supply;
+	unsigned int order;
+	unsigned long room;
+	unsigned int nr;
+	struct page *pages[TAKE_MAX];
+};
+
 /**
  * struct heap_clean - pages gathered by one context to be cleared together
- * @supply:	whose pages they are
- * @order:	a helping task wants pages of this order
+ * @taken:	what has been taken, and not looked at yet
  * @nr_foreign:	pages of order 0 freed that were the page allocator's, for which
  *		the pool should get as many
  * @foreign_nid: node of the last of them
@@ -29,8 +49,7 @@
  * @arrays:	@batch_max head pages, then @batch_max entries for mapping them
  */
 struct heap_clean {
-	struct heap_supply *supply;
-	unsigned int order;
+	struct heap_taken taken;
 	unsigned int nr_foreign;
 	int foreign_nid;
 	unsigned int nr;
@@ -45,14 +64,19 @@ static struct page **heap_clean_map(struct heap_clean *clean)
 	return clean->arrays + clean->batch_max;
 }
 
+static struct heap_clean *heap_clean_of(struct deferred_free_pass *run)
+{
+	return container_of((struct heap_taken *)run->priv, struct heap_clean,
+			    taken);
+}
+
 /**
  * heap_clean_create - prepare for gathering
  * @supply:	the supply
  * @batch_max:	largest batch, in pages of PAGE_SIZE
  * @gfp:	allocation flags
  *
- * Return: what deferred_free_pass.priv has to point to in runs that are not under
- * pressure, or %NULL.
+ * Return: what to pass to heap_clean_priv(), or %NULL.
  */
 struct heap_clean *heap_clean_create(struct heap_supply *supply,
 				     unsigned int batch_max, gfp_t gfp)
@@ -63,15 +87,28 @@ struct heap_clean *heap_clean_create(struct heap_supply *supply,
 	if (!clean)
 		return NULL;
 
-	clean->supply = supply;
-	clean->order = 0;
+	clean->taken.supply = supply;
+	clean->taken.order = ANY_ORDER;
+	clean->taken.nr = 0;
 	clean->nr_foreign = 0;
 	clean->nr = 0;
 	clean->nr_pages = 0;
 	clean->batch = min(READ_ONCE(supply->batch), batch_max);
 	clean->batch_max = batch_max;
+	clean->taken.room = clean->batch;
 
 	return clean;
+}
+
+/**
+ * heap_clean_priv - the &deferred_free_pass.priv of runs that gather and clear
+ * @clean:	from heap_clean_create()
+ *
+ * Return: the pointer to set it to.
+ */
+void *heap_clean_priv(struct heap_clean *clean)
+{
+	return &clean->taken;
 }
 
 /**
@@ -104,7 +141,7 @@ static void heap_clean_put(struct heap_supply *supply, struct page **pages,
 
 static void heap_clean_batch(struct heap_clean *clean)
 {
-	struct heap_supply *supply = clean->supply;
+	struct heap_supply *supply = clean->taken.supply;
 	struct page **pages = clean->arrays;
 	unsigned long lost = 0;
 	unsigned int done, i;
@@ -135,6 +172,7 @@ static void heap_clean_batch(struct heap_clean *clean)
 	clean->nr = 0;
 	clean->nr_pages = 0;
 	clean->batch = min(READ_ONCE(supply->batch), clean->batch_max);
+	clean->taken.room = clean->batch;
 }
 
 /*
@@ -156,7 +194,7 @@ static bool heap_clean_poisoned(struct page *page, unsigned int order)
 static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 			      unsigned int order)
 {
-	struct heap_supply *supply = clean->supply;
+	struct heap_supply *supply = clean->taken.supply;
 	unsigned long held;
 
 	if (!heap_pool_owns(page) ||
@@ -172,59 +210,72 @@ static bool heap_clean_wanted(struct heap_clean *clean, struct page *page,
 	       !heap_clean_poisoned(page, order);
 }
 
-static unsigned long heap_clean_free(struct deferred_free_item *item,
+static unsigned long heap_clean_take(struct deferred_free_item *item,
 				     unsigned long nr_pages,
 				     struct deferred_free_pass *run)
 {
 	struct heap_pages *pages = container_of(item, struct heap_pages, item);
-	struct heap_supply *supply = pages->supply;
-	struct heap_clean *clean = NULL;
-	unsigned long freed = 0, unaccounted = 0;
-	int nid = NUMA_NO_NODE;
-	struct page *page;
+	struct heap_taken *taken = run->priv;
+	unsigned long done = 0;
 	unsigned int order;
+	struct page *page;
 
-	if (run->reason == DEFERRED_FREE_NORMAL)
-		clean = run->priv;
+	/* Entries are in order of size, so that the next one is the largest. */
+	if (taken->order != ANY_ORDER &&
+	    get_order(pages->next->length) != taken->order)
+		return 0;
 
-	/* A full batch is cleaned when nobody has to wait for @item. */
-	while (freed < nr_pages && (!clean || clean->nr_pages < clean->batch)) {
+	nr_pages = min(nr_pages, taken->room);
+	while (done < nr_pages && taken->nr < TAKE_MAX) {
 		page = heap_pages_pop(pages, &order);
 		if (!page)
 			break;
+		taken->pages[taken->nr++] = page;
+		done += 1UL << order;
+	}
 
-		if (page_to_nid(page) != nid) {
-			if (unaccounted)
-				heap_supply_add_queued(supply, nid,
-						       -(long)unaccounted);
-			unaccounted = 0;
-			nid = page_to_nid(page);
+	return done;
+}
+
+static void heap_clean_unaccount(const struct heap_taken *taken)
+{
+	int nid = page_to_nid(taken->pages[0]);
+	long nr_pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < taken->nr; i++) {
+		if (page_to_nid(taken->pages[i]) != nid) {
+			heap_supply_add_queued(taken->supply, nid, -nr_pages);
+			nid = page_to_nid(taken->pages[i]);
+			nr_pages = 0;
 		}
-		unaccounted += 1UL << order;
-		freed += 1UL << order;
+		nr_pages += compound_nr(taken->pages[i]);
+	}
+	heap_supply_add_queued(taken->supply, nid, -nr_pages);
+}
 
-		if (clean && heap_clean_wanted(clean, page, order)) {
+/* Gather for the batch what can be kept, release the rest. */
+static void heap_clean_gather(struct heap_clean *clean)
+{
+	const struct heap_taken *taken = &clean->taken;
+	unsigned int i, order;
+	struct page *page;
+
+	for (i = 0; i < taken->nr; i++) {
+		page = taken->pages[i];
+		order = compound_order(page);
+		if (heap_clean_wanted(clean, page, order)) {
 			clean->arrays[clean->nr++] = page;
 			clean->nr_pages += 1U << order;
 			continue;
 		}
 
-		if (clean && !order && !heap_pool_owns(page)) {
+		if (!order && !heap_pool_owns(page)) {
 			clean->nr_foreign++;
-			clean->foreign_nid = nid;
+			clean->foreign_nid = page_to_nid(page);
 		}
-		heap_supply_release(supply, page, order);
+		heap_supply_release(taken->supply, page, order);
 	}
-
-	if (unaccounted)
-		heap_supply_add_queued(supply, nid, -(long)unaccounted);
-
-	if (!pages->left) {
-		heap_pages_fini(pages);
-		supply->config.free_buffer(pages);
-	}
-
-	return freed;
 }
 
 /*
@@ -234,7 +285,7 @@ static unsigned long heap_clean_free(struct deferred_free_item *item,
  */
 static void heap_clean_refill(struct heap_clean *clean)
 {
-	struct heap_supply *supply = clean->supply;
+	struct heap_supply *supply = clean->taken.supply;
 	unsigned long limit = READ_ONCE(supply->config.pool_pages);
 	unsigned long held = heap_supply_pooled(supply);
 	struct heap_pool *pool;
@@ -247,11 +298,28 @@ static void heap_clean_refill(struct heap_clean *clean)
 	clean->nr_foreign = 0;
 }
 
-static void heap_clean_flush(struct deferred_free_pass *run)
+static void heap_clean_dispose(struct deferred_free_pass *run, bool last)
 {
-	struct heap_clean *clean = run->priv;
+	struct heap_taken *taken = run->priv;
+	struct heap_clean *clean;
+	unsigned int i;
 
-	if (run->reason != DEFERRED_FREE_NORMAL)
+	if (taken->nr)
+		heap_clean_unaccount(taken);
+
+	if (run->reason == DEFERRED_FREE_PRESSURE) {
+		for (i = 0; i < taken->nr; i++)
+			heap_supply_release(taken->supply, taken->pages[i],
+					    compound_order(taken->pages[i]));
+		taken->nr = 0;
+		return;
+	}
+
+	clean = heap_clean_of(run);
+	heap_clean_gather(clean);
+	taken->nr = 0;
+	taken->room = clean->batch - min(clean->batch, clean->nr_pages);
+	if (taken->room && !last)
 		return;
 
 	heap_clean_batch(clean);
@@ -259,27 +327,45 @@ static void heap_clean_flush(struct deferred_free_pass *run)
 		heap_clean_refill(clean);
 
 	/* Several contexts may have found the same room. */
-	heap_supply_trim(clean->supply);
+	heap_supply_trim(taken->supply);
 }
 
-/* Whether the oldest buffer has pages of the order a helping task needs. */
-static bool heap_clean_accept(const struct deferred_free_item *item,
-			      const struct deferred_free_pass *run)
+static void heap_clean_release(struct deferred_free_item *item)
 {
-	const struct heap_pages *pages = container_of_const(item, struct heap_pages,
-							    item);
-	const struct heap_clean *clean = run->priv;
+	struct heap_pages *pages = container_of(item, struct heap_pages, item);
 
-	/* Entries are in order of size, so that the next one is the largest. */
-	return run->reason != DEFERRED_FREE_NORMAL ||
-	       get_order(pages->next->length) == clean->order;
+	heap_pages_fini(pages);
+	pages->supply->config.free_buffer(pages);
 }
 
 const struct deferred_free_ops heap_clean_ops = {
-	.free = heap_clean_free,
-	.flush = heap_clean_flush,
-	.accept = heap_clean_accept,
+	.take = heap_clean_take,
+	.dispose = heap_clean_dispose,
+	.release = heap_clean_release,
 };
+
+/**
+ * heap_clean_evict - give queued pages to the page allocator, uncleared
+ * @supply:	the supply
+ * @nr_pages:	how many, in pages of PAGE_SIZE
+ *
+ * Context: any task context, also in reclaim.
+ * Return: pages of PAGE_SIZE given; 0 when none wait.
+ */
+unsigned long heap_clean_evict(struct heap_supply *supply, unsigned long nr_pages)
+{
+	struct heap_taken taken = {
+		.supply = supply,
+		.order = ANY_ORDER,
+		.room = ULONG_MAX,
+	};
+	struct deferred_free_pass run = {
+		.reason = DEFERRED_FREE_PRESSURE,
+		.priv = &taken,
+	};
+
+	return deferred_free_run(supply->queue, nr_pages, &run);
+}
 
 /**
  * heap_clean_help - do some of the helper thread's work
@@ -307,8 +393,8 @@ unsigned long heap_clean_help(struct heap_supply *supply, unsigned int order,
 	if (!clean)
 		return 0;
 
-	clean->order = order;
-	run.priv = clean;
+	clean->taken.order = order;
+	run.priv = heap_clean_priv(clean);
 	done = deferred_free_run(supply->queue, nr_pages, &run);
 	atomic_long_add(done, &supply->helped);
 	heap_clean_destroy(clean);

@@ -20,7 +20,10 @@ extern const struct deferred_free_ops heap_clean_ops;
 struct heap_clean *heap_clean_create(struct heap_supply *supply,
 				     unsigned int batch_max, gfp_t gfp);
 void heap_clean_destroy(struct heap_clean *clean);
+void *heap_clean_priv(struct heap_clean *clean);
 
+unsigned long heap_clean_evict(struct heap_supply *supply,
+			       unsigned long nr_pages);
 unsigned long heap_clean_help(struct heap_supply *supply, unsigned int order,
 			      unsigned long nr_pages);
 

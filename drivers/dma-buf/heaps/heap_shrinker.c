@@ -4,13 +4,13 @@
  *
  * The objects of the shrinker are pages of PAGE_SIZE.
  */
-#include <linux/deferred_free.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/swap.h>
 #include <trace/events/dma_heap.h>
 
+#include "heap_clean.h"
 #include "heap_pool.h"
 #include "heap_supply.h"
 
@@ -61,13 +61,11 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
 unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages)
 {
-	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
 	long waiting = atomic_long_read(&supply->queued[nid]);
 	unsigned long queued = 0, pooled = 0;
 
 	if (waiting > 0)
-		queued = deferred_free_run(supply->queue,
-					   min(nr_pages, waiting), &run);
+		queued = heap_clean_evict(supply, min(nr_pages, waiting));
 	if (queued < nr_pages)
 		pooled = heap_supply_reclaim_pools(supply, nid,
 						   nr_pages - queued, false);

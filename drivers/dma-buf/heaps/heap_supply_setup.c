@@ -157,7 +157,8 @@ struct heap_supply *heap_supply_create(const struct heap_supply_config *config)
 
 	snprintf(thread, sizeof(thread), "dma-heap-%s", config->name);
 	supply->queue = deferred_free_create(thread, &heap_clean_ops,
-					     supply->helper, config->queue_pages);
+					     heap_clean_priv(supply->helper),
+					     config->queue_pages);
 	if (IS_ERR(supply->queue)) {
 		ret = PTR_ERR(supply->queue);
 		goto destroy;

@@ -3,7 +3,6 @@
  * The queue and the items that the deferred_free suites work on; see
  * deferred_free_fixture.h
  */
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
@@ -12,40 +11,28 @@
 
 #include "deferred_free_fixture.h"
 
-unsigned long deferred_kunit_free(struct deferred_free_item *item,
-				  unsigned long nr_pages,
-				  struct deferred_free_pass *run)
+static unsigned long take(struct deferred_free_item *item, unsigned long nr_pages,
+			  struct deferred_free_pass *run)
 {
 	struct deferred_kunit_item *it =
 		container_of(item, struct deferred_kunit_item, item);
 	struct deferred_kunit *ctx = it->ctx;
 	unsigned long done = nr_pages;
 
-	if (it == &ctx->stopper) {
-		complete(&ctx->stopped);
-		/* By the helper only, not if a test ended before it came. */
-		while (run->reason == DEFERRED_FREE_NORMAL &&
-		       !wait_for_completion_timeout(&ctx->go_on, 1) &&
-		       !kthread_should_stop())
-			;
-		return it->nr_pages;
+	if (it->unacceptable && run->priv != &ctx->helper)
+		return 0;
+	if (it->stops && run->priv == &ctx->helper &&
+	    run->reason == DEFERRED_FREE_NORMAL) {
+		it->stops = false;
+		ctx->stop_helper = true;
+		done = it->stops_after;
 	}
-
-	if (atomic_inc_return(&it->owners) != 1)
-		atomic_inc(&ctx->nr_errors);
 	if (!nr_pages || nr_pages > it->left)
 		atomic_inc(&ctx->nr_errors);
-	if (it->let_helper_look) {
-		it->let_helper_look = false;
-		complete_all(&ctx->go_on);
-		msleep(200);
-	}
-
 	if (it->grain)
 		done = min(roundup(nr_pages, it->grain), it->left);
 
-	spin_lock(&ctx->lock);
-	if (ctx->nr_log < MAX_LOG)
+	if (it != &ctx->stopper && ctx->nr_log < MAX_LOG)
 		ctx->log[ctx->nr_log++] = (struct deferred_kunit_entry) {
 			.id = it->id,
 			.asked = nr_pages,
@@ -53,26 +40,49 @@ unsigned long deferred_kunit_free(struct deferred_free_item *item,
 			.reason = run->reason,
 			.priv = run->priv,
 		};
-	spin_unlock(&ctx->lock);
-
 	it->left -= done;
-	atomic_dec(&it->owners);
-	if (!it->left)
-		atomic_inc(&ctx->nr_gone);
 
 	return done;
 }
 
-static bool accept(const struct deferred_free_item *item,
-		   const struct deferred_free_pass *run)
+static void dispose(struct deferred_free_pass *run, bool last)
 {
-	return !container_of_const(item, struct deferred_kunit_item,
-				   item)->unacceptable;
+	struct deferred_kunit_user *user = run->priv;
+	struct deferred_kunit *ctx;
+
+	if (!user)
+		return;
+
+	ctx = user->ctx;
+	user->nr_disposed++;
+	if (last) {
+		user->nr_last++;
+		user->pages_at_last = deferred_free_pages(ctx->queue);
+	}
+	if (user != &ctx->helper || !ctx->stop_helper)
+		return;
+
+	ctx->stop_helper = false;
+	complete(&ctx->stopped);
+	while (!wait_for_completion_timeout(&ctx->go_on, 1) &&
+	       !kthread_should_stop())
+		;
 }
 
-const struct deferred_free_ops deferred_kunit_ops = {
-	.free = deferred_kunit_free,
-	.accept = accept,
+static void release(struct deferred_free_item *item)
+{
+	struct deferred_kunit_item *it =
+		container_of(item, struct deferred_kunit_item, item);
+
+	if (it->left)
+		atomic_inc(&it->ctx->nr_errors);
+	atomic_inc(&it->ctx->nr_gone);
+}
+
+static const struct deferred_free_ops ops = {
+	.take = take,
+	.dispose = dispose,
+	.release = release,
 };
 
 bool deferred_kunit_add(struct deferred_kunit *ctx, unsigned int id,
@@ -82,7 +92,6 @@ bool deferred_kunit_add(struct deferred_kunit *ctx, unsigned int id,
 
 	it->ctx = ctx;
 	it->id = id;
-	it->nr_pages = nr_pages;
 	it->left = nr_pages;
 
 	return deferred_free_add(ctx->queue, &it->item, nr_pages);
@@ -93,7 +102,9 @@ void deferred_kunit_stop_helper(struct kunit *test, unsigned long nr_pages)
 	struct deferred_kunit *ctx = test->priv;
 
 	ctx->stopper.ctx = ctx;
-	ctx->stopper.nr_pages = nr_pages;
+	ctx->stopper.left = nr_pages;
+	ctx->stopper.stops = true;
+	ctx->stopper.stops_after = nr_pages;
 	KUNIT_ASSERT_TRUE(test, deferred_free_add(ctx->queue,
 						  &ctx->stopper.item, nr_pages));
 	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&ctx->stopped,
@@ -123,16 +134,15 @@ void deferred_kunit_destroy(struct deferred_kunit *ctx)
 	ctx->queue = NULL;
 }
 
-void deferred_kunit_create(struct kunit *test, const struct deferred_free_ops *ops,
-			   unsigned long max_pages)
+void deferred_kunit_create(struct kunit *test, unsigned long max_pages)
 {
 	struct deferred_kunit *ctx = test->priv;
 
 	deferred_kunit_destroy(ctx);
 	reinit_completion(&ctx->stopped);
 	reinit_completion(&ctx->go_on);
-	ctx->queue = deferred_free_create("deferred_kunit", ops, ctx,
-					  max_pages);
+	ctx->queue = deferred_free_create("deferred_kunit", &ops,
+					  &ctx->helper, max_pages);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->queue);
 }
 
@@ -143,11 +153,12 @@ int deferred_kunit_init(struct kunit *test)
 	if (!ctx)
 		return -ENOMEM;
 
-	spin_lock_init(&ctx->lock);
+	ctx->helper.ctx = ctx;
+	ctx->task.ctx = ctx;
 	init_completion(&ctx->stopped);
 	init_completion(&ctx->go_on);
 	test->priv = ctx;
-	deferred_kunit_create(test, &deferred_kunit_ops, LIMIT);
+	deferred_kunit_create(test, LIMIT);
 
 	return 0;
 }

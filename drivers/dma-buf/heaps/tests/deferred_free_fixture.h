@@ -3,8 +3,8 @@
  * What the deferred_free suites share: a queue for each test, items that only count,
  * and a log of who was freed when
  *
- * Where the helper thread must not interfere it is held in the free callback of an
- * item of its own, the stopper.
+ * Where the helper thread must not interfere it is held while it disposes of an item
+ * of its own, the stopper.
  */
 #ifndef _DEFERRED_FREE_FIXTURE_H
 #define _DEFERRED_FREE_FIXTURE_H
@@ -13,7 +13,6 @@
 #include <linux/completion.h>
 #include <linux/deferred_free.h>
 #include <linux/jiffies.h>
-#include <linux/spinlock.h>
 #include <kunit/test.h>
 
 #define MAX_ITEMS	512
@@ -31,14 +30,14 @@ struct deferred_kunit_item {
 	struct deferred_free_item item;
 	struct deferred_kunit *ctx;
 	unsigned int id;
-	unsigned long nr_pages;
 	unsigned long left;
 	/* The callback frees a multiple of this; 0 for exactly what it's told. */
 	unsigned long grain;
-	/* The callback lets the helper go and gives it time. */
-	bool let_helper_look;
+	/* Not for anybody but the helper. */
 	bool unacceptable;
-	atomic_t owners;
+	/* The helper stops when it has taken the first so many pages. */
+	bool stops;
+	unsigned long stops_after;
 };
 
 struct deferred_kunit_entry {
@@ -49,17 +48,25 @@ struct deferred_kunit_entry {
 	void *priv;
 };
 
+/* One who frees: &deferred_free_pass.priv. */
+struct deferred_kunit_user {
+	struct deferred_kunit *ctx;
+	unsigned int nr_disposed;
+	unsigned int nr_last;
+	unsigned long pages_at_last;
+};
+
 struct deferred_kunit {
 	struct deferred_free_queue *queue;
+	struct deferred_kunit_user helper;
+	struct deferred_kunit_user task;
+	bool stop_helper;
 	struct deferred_kunit_item stopper;
 	struct completion stopped;
 	struct completion go_on;
-	unsigned int nr_flushes;
-	unsigned long flush_pages;
 	atomic_t nr_errors;
 	atomic_t nr_gone;
-	/* Protects the log. */
-	spinlock_t lock;
+	/* Written under the queue's lock. */
 	unsigned int nr_log;
 	struct deferred_kunit_entry log[MAX_LOG];
 
@@ -70,13 +77,8 @@ struct deferred_kunit {
 int deferred_kunit_init(struct kunit *test);
 void deferred_kunit_exit(struct kunit *test);
 
-/* The operations of that queue, and another queue in its place. */
-unsigned long deferred_kunit_free(struct deferred_free_item *item,
-				  unsigned long nr_pages,
-				  struct deferred_free_pass *run);
-extern const struct deferred_free_ops deferred_kunit_ops;
-void deferred_kunit_create(struct kunit *test, const struct deferred_free_ops *ops,
-			   unsigned long max_pages);
+/* Another queue in its place. */
+void deferred_kunit_create(struct kunit *test, unsigned long max_pages);
 void deferred_kunit_destroy(struct deferred_kunit *ctx);
 
 /* Return: whether the queue took item @id. */

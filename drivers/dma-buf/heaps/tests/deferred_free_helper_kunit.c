@@ -49,7 +49,7 @@ static void test_wakeup(struct kunit *test)
 	struct deferred_kunit *ctx = test->priv;
 	unsigned int i;
 
-	deferred_kunit_create(test, &deferred_kunit_ops, param->max_pages);
+	deferred_kunit_create(test, param->max_pages);
 	for (i = 0; i < param->rounds; i++) {
 		KUNIT_ASSERT_TRUE(test, deferred_kunit_add(ctx, 0, 2));
 		KUNIT_ASSERT_TRUE_MSG(test, deferred_kunit_wait(ctx),
@@ -67,7 +67,7 @@ static void test_half_full(struct kunit *test)
 	unsigned int tries;
 	unsigned long tick;
 
-	deferred_kunit_create(test, &deferred_kunit_ops, 3);
+	deferred_kunit_create(test, 3);
 	/* Other work may get in between, but not each time. */
 	for (tries = 0; tries < 100; tries++) {
 		/* The helper is asleep then, and a tick has just begun. */
@@ -79,22 +79,6 @@ static void test_half_full(struct kunit *test)
 			return;
 	}
 	KUNIT_FAIL(test, "always a tick later");
-}
-
-/* The helper looked at an empty list while somebody else had the item. */
-static void test_wakeup_for_rest(struct kunit *test)
-{
-	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
-	struct deferred_kunit *ctx = test->priv;
-
-	deferred_kunit_stop_helper(test, 1);
-	ctx->items[0].let_helper_look = true;
-	deferred_kunit_add(ctx, 0, 20);
-	KUNIT_EXPECT_EQ(test, 5UL, deferred_free_run(ctx->queue, 5, &run));
-	KUNIT_EXPECT_TRUE(test, deferred_kunit_wait(ctx));
-	KUNIT_EXPECT_EQ(test, 0UL, ctx->items[0].left);
-	KUNIT_EXPECT_EQ(test, 2U, ctx->nr_log);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&ctx->nr_errors));
 }
 
 struct runner {
@@ -163,7 +147,6 @@ static struct kunit_case deferred_free_helper_cases[] = {
 	KUNIT_CASE(test_helper_pieces),
 	KUNIT_CASE_PARAM(test_wakeup, wakeup_gen_params),
 	KUNIT_CASE(test_half_full),
-	KUNIT_CASE(test_wakeup_for_rest),
 	KUNIT_CASE(test_concurrent),
 	{ }
 };

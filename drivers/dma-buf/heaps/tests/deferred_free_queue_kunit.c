@@ -34,8 +34,11 @@ KUNIT_ARRAY_PARAM_DESC(order, order_params, desc);
 static void test_order(struct kunit *test)
 {
 	const struct order_param *param = test->param_value;
-	struct deferred_free_pass run = { .reason = param->reason, .priv = test };
 	struct deferred_kunit *ctx = test->priv;
+	struct deferred_free_pass run = {
+		.reason = param->reason,
+		.priv = &ctx->task,
+	};
 	unsigned long total = 0;
 	unsigned int i;
 
@@ -69,9 +72,9 @@ static void test_order(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 10UL * i + 1, ctx->log[i].freed);
 		KUNIT_EXPECT_EQ(test, param->reason, ctx->log[i].reason);
 		if (param->freer == BY_RUN)
-			KUNIT_EXPECT_PTR_EQ(test, (void *)test, ctx->log[i].priv);
+			KUNIT_EXPECT_PTR_EQ(test, (void *)&ctx->task, ctx->log[i].priv);
 		if (param->freer == BY_HELPER)
-			KUNIT_EXPECT_PTR_EQ(test, (void *)ctx, ctx->log[i].priv);
+			KUNIT_EXPECT_PTR_EQ(test, (void *)&ctx->helper, ctx->log[i].priv);
 	}
 }
 
@@ -107,7 +110,7 @@ static void test_bound(struct kunit *test)
 	struct deferred_free_pass run = { .reason = DEFERRED_FREE_NORMAL };
 	struct deferred_kunit *ctx = test->priv;
 
-	deferred_kunit_create(test, &deferred_kunit_ops, 1000);
+	deferred_kunit_create(test, 1000);
 	KUNIT_EXPECT_EQ(test, 1000UL, deferred_free_limit(ctx->queue));
 	KUNIT_EXPECT_FALSE(test, deferred_kunit_add(ctx, 0, 1001));
 	KUNIT_EXPECT_FALSE(test, deferred_kunit_add(ctx, 0, ULONG_MAX));
@@ -225,41 +228,44 @@ static void test_accept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 4U, ctx->nr_log);
 }
 
-static void count_flush(struct deferred_free_pass *run)
+/* The helper stops with a page in its hands. All others are there for reclaim. */
+static void test_pressure_while_taken(struct kunit *test)
 {
-	struct deferred_kunit *ctx = run->priv;
+	struct deferred_free_pass run = { .reason = DEFERRED_FREE_PRESSURE };
+	struct deferred_kunit *ctx = test->priv;
 
-	/* Nobody's when the queue is destroyed. */
-	if (!ctx)
-		return;
-	ctx->nr_flushes++;
-	ctx->flush_pages = deferred_free_pages(ctx->queue);
+	ctx->items[0].stops = true;
+	ctx->items[0].stops_after = 1;
+	KUNIT_ASSERT_TRUE(test, deferred_kunit_add(ctx, 0, 100));
+	KUNIT_ASSERT_TRUE(test, wait_for_completion_timeout(&ctx->stopped,
+							    PATIENCE));
+	KUNIT_EXPECT_EQ(test, 99UL, deferred_free_run(ctx->queue, 1000, &run));
+	KUNIT_EXPECT_EQ(test, 0UL, ctx->items[0].left);
+	KUNIT_EXPECT_EQ(test, 1UL, deferred_free_pages(ctx->queue));
+	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_items(ctx->queue));
+	complete_all(&ctx->go_on);
+	KUNIT_EXPECT_TRUE(test, deferred_kunit_wait(ctx));
 }
 
-static const struct deferred_free_ops flush_ops = {
-	.free = deferred_kunit_free,
-	.flush = count_flush,
-};
-
-/* Once per run, when pages are still counted that were gathered only. */
-static void test_flush(struct kunit *test)
+/* Finished once per run, while the pages are still counted. */
+static void test_dispose(struct kunit *test)
 {
 	struct deferred_kunit *ctx = test->priv;
 	struct deferred_free_pass run = {
 		.reason = DEFERRED_FREE_NORMAL,
-		.priv = ctx,
+		.priv = &ctx->task,
 	};
 
-	deferred_kunit_create(test, &flush_ops, LIMIT);
 	deferred_kunit_stop_helper(test, 1);
 	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_run(ctx->queue, 1, &run));
-	KUNIT_EXPECT_EQ(test, 0U, ctx->nr_flushes);
+	KUNIT_EXPECT_EQ(test, 0U, ctx->task.nr_disposed);
 
 	deferred_kunit_add(ctx, 0, 10);
 	deferred_kunit_add(ctx, 1, 10);
 	KUNIT_EXPECT_EQ(test, 15UL, deferred_free_run(ctx->queue, 15, &run));
-	KUNIT_EXPECT_EQ(test, 1U, ctx->nr_flushes);
-	KUNIT_EXPECT_EQ(test, 21UL, ctx->flush_pages);
+	KUNIT_EXPECT_EQ(test, 3U, ctx->task.nr_disposed);
+	KUNIT_EXPECT_EQ(test, 1U, ctx->task.nr_last);
+	KUNIT_EXPECT_EQ(test, 21UL, ctx->task.pages_at_last);
 	KUNIT_EXPECT_EQ(test, 6UL, deferred_free_pages(ctx->queue));
 }
 
@@ -271,7 +277,8 @@ static struct kunit_case deferred_free_queue_cases[] = {
 	KUNIT_CASE(test_pieces),
 	KUNIT_CASE(test_overshoot),
 	KUNIT_CASE(test_accept),
-	KUNIT_CASE(test_flush),
+	KUNIT_CASE(test_pressure_while_taken),
+	KUNIT_CASE(test_dispose),
 	{ }
 };
 
