@@ -14,6 +14,9 @@
 #include "heap_pool.h"
 #include "heap_supply.h"
 
+/* How long a direct reclaimer waits for a pool that others use. */
+#define RECLAIM_TICKS	(HZ / 10)
+
 static unsigned long heap_supply_shrink(struct heap_supply *supply, int nid,
 					unsigned int i, unsigned long nr_pages,
 					bool wait)
@@ -31,14 +34,14 @@ static unsigned long heap_supply_shrink(struct heap_supply *supply, int nid,
 }
 
 static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
-					       int nid, unsigned long nr_pages,
-					       bool wait)
+					       int nid, unsigned long nr_pages)
 {
 	unsigned long freed = 0;
 	unsigned int i;
 
 	for (i = 0; i < HEAP_NR_ORDERS && freed < nr_pages; i++)
-		freed += heap_supply_shrink(supply, nid, i, nr_pages - freed, wait);
+		freed += heap_supply_shrink(supply, nid, i, nr_pages - freed,
+					    false);
 
 	return freed;
 }
@@ -51,9 +54,12 @@ static unsigned long heap_supply_reclaim_pools(struct heap_supply *supply,
  *
  * What waits to be cleaned goes first, oldest first and uncleaned (those may be
  * pages of other nodes, but hardly more of them than wait on this one), then clean
- * pages, largest order first. Whoever uses a pool just then is not waited for,
- * unless nothing else is to be had: reclaim would take that for no progress, and
- * kill somebody.
+ * pages, largest order first.
+ *
+ * Nobody waits for who uses a pool just then: that may be a task that does not get
+ * to run while others have the processor. When there is nothing else, though, a
+ * direct reclaimer comes back for up to a tenth of a second, as it would have the
+ * OOM killer called if it found nothing anywhere. kswapd goes and looks elsewhere.
  *
  * Context: any task context, also in reclaim. Never allocates, may sleep.
  * Return: pages of PAGE_SIZE given back.
@@ -62,15 +68,18 @@ unsigned long heap_supply_reclaim(struct heap_supply *supply, int nid,
 				  unsigned long nr_pages)
 {
 	long waiting = atomic_long_read(&supply->queued[nid]);
+	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
 	unsigned long queued = 0, pooled = 0;
 
 	if (waiting > 0)
 		queued = heap_clean_evict(supply, min(nr_pages, waiting));
 	if (queued < nr_pages)
 		pooled = heap_supply_reclaim_pools(supply, nid,
-						   nr_pages - queued, false);
-	if (!queued && !pooled)
-		pooled = heap_supply_reclaim_pools(supply, nid, nr_pages, true);
+						   nr_pages - queued);
+	while (!queued && !pooled && tries-- && heap_supply_pooled_on(supply, nid)) {
+		schedule_timeout_uninterruptible(1);
+		pooled = heap_supply_reclaim_pools(supply, nid, nr_pages);
+	}
 
 	atomic_long_add(queued + pooled, &supply->reclaimed);
 	trace_dma_heap_reclaim(supply->config.name, nid, nr_pages, queued,

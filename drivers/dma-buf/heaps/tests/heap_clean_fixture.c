@@ -252,6 +252,7 @@ int clean_kunit_init(struct kunit *test)
 
 	init_completion(&ctx->stopped);
 	init_completion(&ctx->go_on);
+	init_completion(&ctx->done);
 	ctx->reclaimable = heap_kunit_reclaimable(NUMA_NO_NODE);
 	ctx->supply = heap_supply_create(&config);
 	if (IS_ERR(ctx->supply))

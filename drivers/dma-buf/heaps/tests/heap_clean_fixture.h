@@ -38,6 +38,9 @@
  * @nr_maps:	what a stub of heap_zero_map() counts,
  * @fail_at:	and which mapping it lets fail
  * @held:	a page that somebody else has a reference to
+ * @done:	a reclaimer came back
+ * @reclaimer_flags: what the reclaimer is, for &task_struct.flags
+ * @returned:	whether it came back in time
  */
 struct clean_kunit {
 	struct heap_supply *supply;
@@ -48,6 +51,9 @@ struct clean_kunit {
 	unsigned int nr_maps;
 	unsigned int fail_at;
 	struct page *held;
+	struct completion done;
+	unsigned int reclaimer_flags;
+	bool returned;
 };
 
 struct clean_kunit_buffer {

@@ -5,8 +5,12 @@
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
@@ -204,6 +208,66 @@ static void test_reclaim_while_cleaning(struct kunit *test)
 	clean_kunit_free(buffer);
 }
 
+static const struct reclaimer_param {
+	const char *desc;
+	unsigned int flags;
+	unsigned long patience;
+} reclaimer_params[] = {
+	{ "kswapd", PF_KSWAPD, HZ / 20 },
+	{ "direct", 0, HZ },
+};
+
+KUNIT_ARRAY_PARAM_DESC(reclaimer, reclaimer_params, desc);
+
+static int reclaimer_fn(void *data)
+{
+	struct clean_kunit *ctx = data;
+
+	current->flags |= ctx->reclaimer_flags;
+	clean_kunit_reclaim(ctx, LARGE_PAGES);
+	current->flags &= ~ctx->reclaimer_flags;
+	complete(&ctx->done);
+
+	return 0;
+}
+
+/* Called with the lock of the pool that has all there is. */
+static struct page *stub_alloc_while_reclaimed(struct heap_pool *pool, gfp_t gfp)
+{
+	struct kunit *test = kunit_get_current_test();
+	const struct reclaimer_param *param = test->param_value;
+	struct clean_kunit *ctx = test->priv;
+	struct task_struct *task;
+
+	kunit_deactivate_static_stub(test, heap_pool_alloc_page);
+	ctx->reclaimer_flags = param->flags;
+	task = kthread_run(reclaimer_fn, ctx, "heap_reclaimer");
+	if (!IS_ERR(task))
+		ctx->returned = wait_for_completion_timeout(&ctx->done,
+							    param->patience);
+
+	return heap_pool_alloc_page(pool, gfp);
+}
+
+/* The owner of a pool's lock may not run for long; reclaim has to go on. */
+static void test_reclaim_busy(struct kunit *test)
+{
+	struct clean_kunit *ctx = test->priv;
+	struct clean_kunit_buffer *buffer;
+
+	clean_kunit_use(test, LARGE);
+	KUNIT_ASSERT_TRUE(test, clean_kunit_wait(ctx));
+	KUNIT_ASSERT_EQ(test, LARGE_PAGES, clean_kunit_pooled(ctx));
+
+	kunit_activate_static_stub(test, heap_pool_alloc_page,
+				   stub_alloc_while_reclaimed);
+	buffer = clean_kunit_alloc(test, LARGE);
+	KUNIT_EXPECT_TRUE(test, ctx->returned);
+	clean_kunit_free(buffer);
+	if (!ctx->returned)
+		wait_for_completion(&ctx->done);
+}
+
 static struct kunit_case heap_clean_limits_cases[] = {
 	KUNIT_CASE(test_accounting),
 	KUNIT_CASE(test_pool_limit),
@@ -212,6 +276,7 @@ static struct kunit_case heap_clean_limits_cases[] = {
 	KUNIT_CASE(test_queue_limit),
 	KUNIT_CASE(test_reclaim),
 	KUNIT_CASE(test_reclaim_while_cleaning),
+	KUNIT_CASE_PARAM(test_reclaim_busy, reclaimer_gen_params),
 	{ }
 };
 
