@@ -12,9 +12,9 @@
 #   build       each patch builds, with W=1, no warning and no function that uses
 #               more than 512 bytes of stack, in the configurations of
 #               series/configs: built in, as modules, not at all, without a network,
-#               and for 32 bits with highmem.  CONFIGS="y m..." chooses.  Those in LINK
-#               (default: y m) are linked with each patch, all others with the last;
-#               LINK=none links nothing
+#               for 32 bits with highmem, and for ARC.  CONFIGS="y m..." chooses.  Those
+#               in LINK (default: y m) are linked with each patch, all others but that
+#               for ARC with the last; LINK=none links nothing
 #   headers     each header compiles alone
 #   files       check.sh: checkpatch and kernel-doc of the files, sparse
 #   cocci       the kernel's semantic patches
@@ -30,7 +30,7 @@
 all_steps="apply checkpatch build headers files cocci kconfig docs"
 steps=${STEPS:-$all_steps}
 link=${LINK:-y m}
-read -r -a configs <<<"${CONFIGS:-y m n nonet i386}"
+read -r -a configs <<<"${CONFIGS:-y m n nonet i386 arc}"
 # What is misspelt would not be looked at, and pass.
 for step in $steps; do
 	case " $all_steps " in *" $step "*) ;; *) die "no step $step: $all_steps" ;; esac
@@ -152,7 +152,10 @@ checkpatch_all() {
 kmake() {
 	local config=$1 arch=x86_64
 	shift
-	[ "$config" != i386 ] || arch=i386
+	case $config in
+	i386) arch=i386 ;;
+	arc) arch=arc && set -- CROSS_COMPILE=arc-linux-gnu- "CC=ccache arc-linux-gnu-gcc" "$@" ;;
+	esac
 	"${KERNEL_MAKE[@]}" -C "$repo" O="$builds/$config" ARCH=$arch "$@" </dev/null
 }
 # 6.12 cannot have the heap as a module.
@@ -227,6 +230,7 @@ build() {
 	[ "$1" = n ] || targets+=("$heaps/deferred_free.o")
 	make_and_look "$1" "$log" W=1 "${targets[@]}"
 	[ "$2" -lt ${#names[@]} ] || lost "$1"
+	[ "$1" != arc ] || return 0
 	case " $link " in
 	*" $1 "*) ;;
 	*) [ "$1" != n ] && [ "$link" != none ] && [ "$2" = ${#names[@]} ] || return 0 ;;

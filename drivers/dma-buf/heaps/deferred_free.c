@@ -72,14 +72,14 @@ struct deferred_free_queue {
 
 	struct timer_list timer;
 	wait_queue_head_t wait;
-	bool kick;
+	int kick;	/* some architectures have no xchg() of a byte */
 	struct task_struct *helper;
 };
 
 static void deferred_free_kick(struct deferred_free_queue *queue)
 {
 	/* Pairs with the xchg() in deferred_free_helper(). */
-	smp_store_release(&queue->kick, true);
+	smp_store_release(&queue->kick, 1);
 	wake_up(&queue->wait);
 }
 
@@ -177,7 +177,7 @@ static int deferred_free_helper(void *data)
 
 	while (!kthread_should_stop()) {
 		/* xchg() orders the list after the kick, see deferred_free_kick(). */
-		wait_event_idle(queue->wait, xchg(&queue->kick, false) ||
+		wait_event_idle(queue->wait, xchg(&queue->kick, 0) ||
 				kthread_should_stop());
 
 		while (!kthread_should_stop() &&
