@@ -5,6 +5,9 @@
 # one that can be had) into the cache.  Prints its directory there; besides the
 # tree itself (linux/) that directory holds the full version (version).
 #
+# fetch.sh config: only the package with Debian's configurations of that kernel;
+# prints the package's file.
+#
 # Promises: packages come from the machine's own apt mirror through a private
 # apt configuration, with apt's checks of signature and hash; what is half
 # downloaded or half unpacked is never used; a package that was fetched before
@@ -38,7 +41,7 @@ apt_private() {	# TOOL ARG...
 		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }
 
-newest_cached() {	# PACKAGE
+newest_cached() {	# PACKAGE[_VERSION]
 	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
 }
 
@@ -53,8 +56,8 @@ get_deb() {	# PACKAGE MIRROR SUITE
 	if apt_setup "$2" "$3" && apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; then
 		version=$(apt_private apt-cache show "$1" 2>>"$apt/log" |
 			awk '/^Version:/ { print $2; exit }') || version=
-		if [ -n "$version" ] && [ -f "$debs/$1_${version}_all.deb" ]; then
-			deb=$debs/$1_${version}_all.deb
+		deb=$(newest_cached "$1_$version")
+		if [ -n "$version" ] && [ -n "$deb" ]; then
 			touch "$debs/$1.asked"
 			return 0
 		fi
@@ -114,6 +117,13 @@ fi
 
 for name in $wanted; do
 	read -r _ package mirror suite <<<"$(kernel_row "$name")"
+	if [ "${1:-}" = config ]; then
+		debs=$debs/config
+		mkdir -p "$debs"
+		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration cannot be had"
+		echo "$deb"
+		exit 0
+	fi
 	if get_deb "$package" "$mirror" "$suite"; then
 		# The key of everything made from this package.
 		key=$(dpkg-deb -f "$deb" Version | tr -c 'A-Za-z0-9.\n-' _)

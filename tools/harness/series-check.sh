@@ -12,9 +12,10 @@
 #   build       each patch builds, with W=1, no warning and no function that uses
 #               more than 512 bytes of stack, in the configurations of
 #               series/configs: built in, as modules, not at all, without a network,
-#               for 32 bits with highmem, and for ARC.  CONFIGS="y m..." chooses.  Those
-#               in LINK (default: y m) are linked with each patch, all others but that
-#               for ARC with the last; LINK=none links nothing
+#               for 32 bits with highmem, for ARC, and as Debian builds it.
+#               CONFIGS="y m..." chooses.  Those in LINK (default: y m) are linked with
+#               each patch, all others but the last two with the last; LINK=none links
+#               nothing
 #   headers     each header compiles alone
 #   files       check.sh: checkpatch and kernel-doc of the files, sparse
 #   cocci       the kernel's semantic patches
@@ -30,7 +31,7 @@
 all_steps="apply checkpatch build headers files cocci kconfig docs"
 steps=${STEPS:-$all_steps}
 link=${LINK:-y m}
-read -r -a configs <<<"${CONFIGS:-y m n nonet i386 arc}"
+read -r -a configs <<<"${CONFIGS:-y m n nonet i386 arc debian}"
 # What is misspelt would not be looked at, and pass.
 for step in $steps; do
 	case " $all_steps " in *" $step "*) ;; *) die "no step $step: $all_steps" ;; esac
@@ -148,7 +149,8 @@ checkpatch_all() {
 }
 ! wanted checkpatch || result "checkpatch.pl --strict, of each patch" "$(checkpatch_all)"
 
-# kmake CONFIG ARGUMENT...: make in the repository for that configuration.
+# kmake CONFIG ARGUMENT...: make in the repository for that configuration.  Other
+# people's functions may exceed FRAME_WARN in spite of WERROR; complaints() sees ours.
 kmake() {
 	local config=$1 arch=x86_64
 	shift
@@ -156,7 +158,8 @@ kmake() {
 	i386) arch=i386 ;;
 	arc) arch=arc && set -- CROSS_COMPILE=arc-linux-gnu- "CC=ccache arc-linux-gnu-gcc" "$@" ;;
 	esac
-	"${KERNEL_MAKE[@]}" -C "$repo" O="$builds/$config" ARCH=$arch "$@" </dev/null
+	"${KERNEL_MAKE[@]}" -C "$repo" O="$builds/$config" ARCH=$arch \
+		KCFLAGS=-Wno-error=frame-larger-than= "$@" </dev/null
 }
 # 6.12 cannot have the heap as a module.
 if [ "$(git_plain -C "$repo" show "pristine:$heaps/Kconfig" |
@@ -165,11 +168,26 @@ if [ "$(git_plain -C "$repo" show "pristine:$heaps/Kconfig" |
 	[ ${#configs[@]} -gt 0 ] || die "linux $kernel cannot have the heap as a module"
 fi
 
+# debian_symbols: what Debian's configuration says of dma-buf, memory, the network's
+# core and tracing.
+debian_symbols() {
+	local deb
+	deb=$(KERNEL=$kernel "$HARNESS/fetch.sh" config) || return 1
+	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards '*/config.amd64_none_amd64.xz' | xz -dc |
+		(cd "$repo" && awk '
+			FILENAME != "-" { if ($1 ~ /^(menu)?config$/) ours["CONFIG_" $2] = 1; next }
+			{ symbol = $0; sub(/=.*/, "", symbol) }
+			symbol in ours' mm/Kconfig* net/Kconfig kernel/{bpf,module,trace}/Kconfig \
+			lib/Kconfig.debug drivers/dma-buf/Kconfig "$heaps/Kconfig" -)
+}
+
 # configure CONFIG: as series/configs says, as far as the tree has such symbols.
 configure() {
 	local b=$builds/$1
 	mkdir -p "$b"
-	cat "$series/configs/common.config" "$series/configs/$1.config" >"$b/wanted.new"
+	: >"$b/wanted.new"
+	[ "$1" != debian ] || debian_symbols >"$b/wanted.new" || { echo "no configuration of Debian"; return 1; }
+	cat "$series/configs/common.config" "$series/configs/$1.config" >>"$b/wanted.new"
 	if ! cmp -s "$b/wanted.new" "$b/wanted" ||
 		! cmp -s "$repo/$heaps/Kconfig" "$b/kconfig.last" || [ ! -f "$b/.config" ]; then
 		rm -f "$b/kconfig.last"
@@ -181,10 +199,11 @@ configure() {
 	fi
 }
 
-# lost CONFIG: symbols of ours that are not as they were asked for, so that what
-# hangs on them was not looked at.
+# lost CONFIG: symbols of ours, and what makes compilers stricter, that are not as
+# they were asked for, so that what hangs on them was not looked at.
 lost() {
 	awk -v config="$builds/$1/.config" '
+		BEGIN { ours["CONFIG_BPF_EVENTS"] = ours["CONFIG_DEBUG_INFO_BTF"] = ours["CONFIG_WERROR"] = 1 }
 		FILENAME ~ /Kconfig$/ { if ($1 == "config" || $1 == "menuconfig") ours["CONFIG_" $2] = 1; next }
 		/^CONFIG_/ {
 			i = index($0, "=")
@@ -230,7 +249,7 @@ build() {
 	[ "$1" = n ] || targets+=("$heaps/deferred_free.o")
 	make_and_look "$1" "$log" W=1 "${targets[@]}"
 	[ "$2" -lt ${#names[@]} ] || lost "$1"
-	[ "$1" != arc ] || return 0
+	case $1 in arc | debian) return 0 ;; esac
 	case " $link " in
 	*" $1 "*) ;;
 	*) [ "$1" != n ] && [ "$link" != none ] && [ "$2" = ${#names[@]} ] || return 0 ;;

@@ -15,7 +15,7 @@
  * dma_heap_alloc - a buffer's memory was, or could not be, allocated
  * @heap:	name
  * @nr_pages:	asked for
- * @hits:	how many pages of each order were found clean
+ * @hits:	how many pages of each of the three orders were found clean
  * @misses:	how many were not: they came from the page allocator, or the task
  *		cleaned them itself
  * @ns:		how long it took
@@ -23,7 +23,7 @@
  */
 TRACE_EVENT(dma_heap_alloc,
 	    TP_PROTO(const char *heap, unsigned long nr_pages,
-		     const unsigned long hits[3], const unsigned long misses[3],
+		     const unsigned long *hits, const unsigned long *misses,
 		     u64 ns, int ret),
 
 	    TP_ARGS(heap, nr_pages, hits, misses, ns, ret),
