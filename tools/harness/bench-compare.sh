@@ -10,8 +10,8 @@
 ref=${1:-}
 [ -n "$ref" ] || die "which revision? make bench-compare REF=HEAD~1"
 commit=$(git -C "$TOP" rev-parse --verify --quiet "$ref^{commit}") ||
-	die "no git revision $ref"
-[ "${ACCEL:-icount}" = icount ] || die "only counts of instructions are compared"
+	die "REF=$ref: may be a git revision such as HEAD~1"
+may_be ACCEL "icount, as only counts of instructions are compared" icount
 
 # Not lock_out: bench.sh takes that, first the old tree's and then this one's.
 lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"

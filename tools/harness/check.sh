@@ -4,8 +4,8 @@
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
 # W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
-# and whether backport/ fits, the series can be cut and applied, and a tree be
-# grafted and ungrafted.
+# and whether bad values of variables are refused, backport/ fits, the series can
+# be cut and applied, and a tree be grafted and ungrafted.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/lib.sh"
@@ -62,6 +62,7 @@ for edits in "$HARNESS"/backport/*.edit; do
 	result "backport to $name" "$found"
 done
 
+result "variables are checked" "$(complaint "$HARNESS/variables-test.sh")"
 result "the series is cut and applies" "$(complaint "$HARNESS/series-test.sh" "$1")"
 result "graft and ungraft" "$(complaint "$HARNESS/graft-test.sh" "$1")"
 

@@ -109,7 +109,6 @@ unpack() {	# PACKAGE DIR
 lock 7 fetch
 mkdir -p "$debs" "$trees"
 if [ -n "${KERNEL:-}" ]; then
-	[ -n "$(kernel_row "$KERNEL")" ] || die "unknown KERNEL=$KERNEL; supported: $(supported)"
 	wanted=$KERNEL
 else
 	wanted=$(supported)

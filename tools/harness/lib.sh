@@ -21,6 +21,23 @@ say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
+# The kernels: columns of kernels.list, chosen by KERNEL or the first that can
+# be had (the list starts with the newest).
+supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernels.list"; }
+kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernels.list"; }
+
+# may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
+may_be() {
+	[ -z "${!1:-}" ] || [[ ${!1} =~ ^($3)$ ]] || die "$1=${!1}: may be $2"
+}
+may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
+may_be V "0 or 1" "[01]"
+may_be ACCEL "icount, wall or kvm" "icount|wall|kvm"
+if [ -n "${KERNEL:-}" ]; then
+	kernels=$(supported)
+	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
+fi
+
 # The kernel's makefiles, and lists of files, are of words.
 case $TOP$CACHE in
 *[[:space:]]*) die "no blank may be in the path of this clone ($TOP) or of its cache ($CACHE)" ;;
@@ -66,11 +83,6 @@ put() {
 		mv -f "$2.tmp.$$" "$2"
 	fi
 }
-
-# The kernels: columns of kernels.list, chosen by KERNEL or the first that can
-# be had (the list starts with the newest).
-supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernels.list"; }
-kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernels.list"; }
 
 # One verb at a time in this clone's out/.
 lock_out() { lock_file 9 "$OUT/.lock" "another run in this clone"; }

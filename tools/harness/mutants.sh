@@ -114,7 +114,7 @@ mapfile -t all < <(awk '$1 == "mutant" { print $2 }' "${lists[@]}")
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 for name in "${names[@]}"; do
-	[[ " ${all[*]} " = *" $name "* ]] || die "no mutant $name"
+	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: may be mutants of tools/harness/mutants/"
 	[ -n "$(field "$name" suite)$(field "$name" test)" ] || die "no test for the mutant $name"
 done
 

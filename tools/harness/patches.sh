@@ -15,6 +15,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/series-lib.sh"
 
+may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
+may_be SIGNOFF 1 1
+may_be TRAILERS '"Key: value; Key: value"' '( *[A-Za-z][A-Za-z-]*: *[^ ;][^;]*;?)+'
 [ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
 lock_out
 "$HARNESS/deps.sh"

@@ -10,14 +10,15 @@
 # kernel had nothing to complain about.
 . "$(dirname "$0")/lib.sh"
 
-minutes=${1:-10}
+MINUTES=${1:-10}
+may_be MINUTES "a number such as 10 or 0.5" "0*[1-9][0-9]{0,4}(\.[0-9]+)?|0*\.0*[1-9][0-9]*"
+may_be SOAK_KERNEL "bench or debug" "bench|debug"
 kernel=${SOAK_KERNEL:-bench}
-[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "MINUTES=$minutes is no number"
-seconds=$(awk -v m="$minutes" 'BEGIN { printf "%d", m * 60 + 120 }')
+seconds=$(awk -v m="$MINUTES" 'BEGIN { printf "%d", m * 60 + 120 }')
 run=$OUT/runs/soak
 
 programs() {
-	echo "soak $seconds system-heap-soak $minutes"
+	echo "soak $seconds system-heap-soak $MINUTES"
 	[ "$kernel" != debug ] || echo "kmemleak 120 kmemleak"
 }
 

@@ -9,6 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/series-lib.sh"
 
+may_be FORCE 1 1
 [ -n "${1:-}" ] || die "usage: make ungraft TREE=/path/to/linux"
 tree=$(tree_path "$1")
 record=$tree/$tree_record
