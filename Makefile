@@ -35,9 +35,6 @@ help:
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
 	@echo "make check      look at it patch by patch: applies, builds, checkpatch, ..."
 	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series-check.sh)"
-	@echo "make graft TREE=/path/to/linux     put it into a kernel tree of your own"
-	@echo "make ungraft TREE=/path/to/linux   and take it out again"
-	@echo "                (FORCE=1 even if the files were changed since; that is lost)"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
@@ -72,9 +69,6 @@ patches:
 check:
 	@$(HARNESS)/series-check.sh
 
-graft ungraft:
-	@$(HARNESS)/$@-tree.sh "$(TREE)"
-
 clean:
 	@$(HARNESS)/clean.sh
 
@@ -83,4 +77,4 @@ distclean:
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory mutants kcsan soak shell patches check \
-	graft ungraft clean distclean
+	clean distclean

@@ -4,8 +4,8 @@
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
 # W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
-# and whether bad values of variables are refused, backport/ fits, the series can
-# be cut and applied, and a tree be grafted and ungrafted.
+# whether bad values of variables are refused, backport/ fits, and the series can be
+# cut and applied.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/lib.sh"
@@ -64,7 +64,6 @@ done
 
 result "variables are checked" "$(complaint "$HARNESS/variables-test.sh")"
 result "the series is cut and applies" "$(complaint "$HARNESS/series-test.sh" "$1")"
-result "graft and ungraft" "$(complaint "$HARNESS/graft-test.sh" "$1")"
 
 "$HARNESS/config.sh" "$1" debug
 mkdir -p "$build"

@@ -104,16 +104,6 @@ if wanted apply; then
 	result "git am applies it, and the outcome is the grafted tree" \
 		"$(complaint "$HARNESS/series-apply.sh" "$repo" pristine "$work/patches" "$work/stage")"
 fi
-# Somebody else's tree is only touched when what is replaced there is this.
-replaced() {
-	local name path
-	while read -r name path _; do
-		[ "$name" = "$kernel" ] || continue
-		git_plain -C "$repo" show "pristine:$path" | sha256sum | cut -d' ' -f1
-	done < <(sed 's/#.*//' "$series/replaced.list") | sort >"$work/replaced"
-	awk -v k="$kernel" '$1 == k { print $3 }' "$series/replaced.list" | sort | comm -13 - "$work/replaced"
-}
-result "series/replaced.list is right" "$(replaced)"
 # What the builds and tools look at.
 checkout() { git_plain -C "$repo" checkout -q --force "$1" && git_plain -C "$repo" clean -q -f -d; }
 checkout "${commits[-1]}"

@@ -126,34 +126,14 @@ series_numbers_more() {
 	series_names | awk '{ gsub("-", "_"); printf "@NR_%s@\n%d\n", toupper($0), NR }'
 }
 
-# Somebody's own kernel tree.
-tree_record=.dma-buf-system-heap	# in it: what was done to it
-
-tree_path() {
-	[ -d "$1" ] || die "there is no directory $1"
-	(cd "$1" && pwd)
-}
-
-tree_version() {
-	local version
-	{ [ -f "$1/Kbuild" ] && [ -f "$1/MAINTAINERS" ] && [ -d "$1/drivers/dma-buf" ]; } ||
-		die "$1 is not a kernel tree"
-	version=$(awk -F' *= *' '
-		$1 ~ /^(VERSION|PATCHLEVEL|SUBLEVEL)$/ && n < 3 { v[$1] = $2; n++ }
-		END { if (n == 3) print v["VERSION"] "." v["PATCHLEVEL"] "." v["SUBLEVEL"] }' "$1/Makefile")
-	[ -n "$version" ] || die "$1 is not a kernel tree: its Makefile has no version"
-	echo "$version"
-}
-
 # series_few DIR: a repository like series-base.sh makes, but only of what the series
-# may touch (files like ours, and those that edits are of) and what tells that it is
-# a kernel.  To be read or copied, never written.
+# may touch: files like ours, and those that edits are of.  To be read or copied,
+# never written.
 series_few() {
 	local paths few new deb
 	mapfile -t paths < <({
 		(cd "$TOP" && find drivers include tools/testing Documentation -type f)
 		awk '$1 == "file" && !/\*/ { print $2 }' "$HARNESS"/edits/*.edit
-		printf '%s\n' Makefile Kbuild MAINTAINERS
 	} | sort -u)
 	few=$repos/$(basename "$1")/few-$(printf '%s\n' "${paths[@]}" | sha256sum | cut -c1-12)
 	if [ ! -d "$few" ]; then

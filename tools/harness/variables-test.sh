@@ -32,9 +32,6 @@ patches|AUTHOR=somebody
 patches|SIGNOFF=0|AUTHOR=A B <a@b>
 patches|TRAILERS=reviewed
 check|STEPS=aply
-graft|TREE=/no/such/tree
-ungraft|TREE=/no/such/tree
-ungraft|FORCE=yes|TREE=/
 EOF
 
 run_make() {
