@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The verbs of the project; each is one script in tools/harness/.
+# The verbs of the project; each is one script in tools/harness/ or a folder of it.
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.
 export KERNEL V JOBS
@@ -34,7 +34,7 @@ help:
 	@echo "make patches    cut the series for a maintainer, into out/series/"
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
 	@echo "make check      look at it patch by patch: applies, builds, checkpatch, ..."
-	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series-check.sh)"
+	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series/check.sh)"
 	@echo "make clean      remove what was made here (out/)"
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
@@ -49,16 +49,16 @@ bench-compare:
 	@$(HARNESS)/bench-compare.sh "$(REF)"
 
 bench-zeroing bench-tasks bench-locks bench-latency bench-memory:
-	@$(HARNESS)/bench-table.sh $(@:bench-%=%)
+	@$(HARNESS)/bench/table.sh $(@:bench-%=%)
 
 bench-baseline:
-	@$(HARNESS)/bench-guard.sh update
+	@$(HARNESS)/bench/guard.sh update
 
 mutants:
-	@$(HARNESS)/mutants.sh $(ONLY)
+	@$(HARNESS)/check/mutants.sh $(ONLY)
 
 kcsan:
-	@$(HARNESS)/kcsan.sh $(ONLY)
+	@$(HARNESS)/check/kcsan.sh $(ONLY)
 
 soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
@@ -67,7 +67,7 @@ patches:
 	@$(HARNESS)/patches.sh
 
 check:
-	@$(HARNESS)/series-check.sh
+	@$(HARNESS)/series/check.sh
 
 clean:
 	@$(HARNESS)/clean.sh

@@ -21,7 +21,7 @@ rm -rf "$old"
 mkdir -p "$old"
 git -C "$TOP" archive "$commit" drivers include | tar -x -C "$old"
 mkdir -p "$old/tools/testing"
-cp -a "$TOP/tools/harness" "$TOP/tools/bench" "$TOP/tools/guest" "$old/tools/"
+cp -a "$TOP/tools/harness" "$old/tools/"
 git -C "$TOP" archive "$commit" tools/testing | tar -x -C "$old"
 
 measure() {	# DIR: to DIR/out/runs/compare

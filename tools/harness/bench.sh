@@ -5,17 +5,17 @@
 # pages (empty), all in one boot.  Prints a table, writes out/bench-KERNEL.json and
 # draws out/bench-KERNEL.svg, KERNEL being 7.3 or so; out/bench.json and .svg are
 # copies of the last ones.  BENCH_ARGS are options of the programs (see
-# tools/bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
-# (see bench-lib.sh), BENCH_RUN another name for what is written.  A heap
+# bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
+# (see bench/lib.sh), BENCH_RUN another name for what is written.  A heap
 # without results is a failure, unless these two left some out on purpose.
 #
 # Promises: a run that is not of everything, or not of instructions, has another
 # name ("-part", the machine's), so that it does not replace one that is.
 . "$(dirname "$0")/lib.sh"
-. "$HARNESS/bench-lib.sh"
+. "$HARNESS/bench/lib.sh"
 
 lock_out
-"$HARNESS/kernel.sh" bench >/dev/null
+"$HARNESS/kernel/kernel.sh" bench >/dev/null
 bench_machine
 full=bench-$(cut -d. -f1,2 "$OUT/bench/version")
 run=$full
@@ -33,14 +33,14 @@ plot=$OUT/runs/$run/plot.dat
 awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
 	-v json="$OUT/$run.json.tmp" \
 	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="$part" \
-	-f "$HARNESS/bench.awk" "$report" || die "there is no full set of results"
+	-f "$HARNESS/bench/bench.awk" "$report" || die "there is no full set of results"
 mv "$OUT/$run.json.tmp" "$OUT/$run.json"
 say "written: $OUT/$run.json"
 # No plot of a part.
 if [ -z "$part" ]; then
 	echo
-	awk -v unit="$unit" -f "$HARNESS/bench-bars.awk" "$plot"
-	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench.gp"
+	awk -v unit="$unit" -f "$HARNESS/bench/bars.awk" "$plot"
+	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
 	say "written: $OUT/$run.svg"
 fi
 if [ "$run" = "$full" ]; then

@@ -21,10 +21,10 @@ say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
-# The kernels: columns of kernels.list, chosen by KERNEL or the first that can
+# The kernels: columns of kernel/kernels.list, chosen by KERNEL or the first that can
 # be had (the list starts with the newest).
-supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernels.list"; }
-kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernels.list"; }
+supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/kernels.list"; }
+kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/kernels.list"; }
 
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {

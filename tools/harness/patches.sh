@@ -13,16 +13,16 @@
 # Promises: the same tree and figures give the same patches to the last byte;
 # out/series/KERNEL has a whole series, or the one that was there before.
 . "$(dirname "$0")/lib.sh"
-. "$HARNESS/series-lib.sh"
+. "$HARNESS/series/lib.sh"
 
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
 may_be SIGNOFF 1 1
 may_be TRAILERS '"Key: value; Key: value"' '( *[A-Za-z][A-Za-z-]*: *[^ ;][^;]*;?)+'
 [ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
 lock_out
-"$HARNESS/deps.sh"
-"$HARNESS/deps.sh" deps-series.list
-dir=$("$HARNESS/fetch.sh")
+"$HARNESS/kernel/deps.sh"
+"$HARNESS/kernel/deps.sh" deps-series.list
+dir=$("$HARNESS/kernel/fetch.sh")
 version=$(cat "$dir/version")
 kernel=$(echo "$version" | cut -d. -f1,2)
 out=$OUT/series/$kernel
@@ -32,18 +32,18 @@ figures=$(bench_figures "$kernel")
 work=$OUT/series/tmp
 rm -rf "$work"
 mkdir -p "$work"
-awk -v version="$version" -f "$HARNESS/series-numbers.awk" "$figures" >"$work/numbers" ||
+awk -v version="$version" -f "$HARNESS/series/numbers.awk" "$figures" >"$work/numbers" ||
 	die "$figures does not do: run make bench KERNEL=$kernel first"
 
 grep -qF "\"sources\":\"$(sources_id)\"" "$figures" ||
 	say "$figures is of other sources than these: make bench KERNEL=$kernel measures them"
 
-repo=$("$HARNESS/series-base.sh" "$dir")
+repo=$("$HARNESS/series/base.sh" "$dir")
 base=$(git_plain -C "$repo" rev-parse pristine)
-"$HARNESS/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")"
+"$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")"
 series_numbers_more "$repo" >>"$work/numbers"
 export SERIES_NUMBERS=$work/numbers
-"$HARNESS/series-cut.sh" "$repo" "$base" "$work/stage" "$version" >"$work/commits"
+"$HARNESS/series/cut.sh" "$repo" "$base" "$work/stage" "$version" >"$work/commits"
 series_format "$repo" "$base" "$(tail -n 1 "$work/commits")" "$kernel" "$work/patches"
 
 rm -rf "$out"

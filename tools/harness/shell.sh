@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # shell.sh: an interactive guest on the bench kernel, with busybox, the
-# programs of tools/bench/ and the selftests in /bin.
+# programs of bench/ and the selftests in /bin.
 . "$(dirname "$0")/lib.sh"
 
 lock_out
-"$HARNESS/kernel.sh" bench >/dev/null
-"$HARNESS/guest.sh" bench shell shell
+"$HARNESS/kernel/kernel.sh" bench >/dev/null
+"$HARNESS/guest/boot.sh" bench shell shell

@@ -23,19 +23,19 @@ programs() {
 }
 
 lock_out
-"$HARNESS/kernel.sh" "$kernel" >/dev/null
+"$HARNESS/kernel/kernel.sh" "$kernel" >/dev/null
 mkdir -p "$OUT/test"
-# As in tests.list: where it runs, and how its results are counted.
+# As in check/tests.list: where it runs, and how its results are counted.
 programs | awk '{ $1 = $1 " " ($1 == "soak" ? "ktap" : "exit"); print "soak", $0 }' >"$OUT/test/soak"
 code=0
 programs | GUEST_CPUS=4 GUEST_MEM=${GUEST_MEM:-2048} \
 	GUEST_APPEND="dma_heap.mem_accounting=1 ${GUEST_APPEND:-}" \
-	"$HARNESS/guest.sh" "$kernel" smp soak || code=1
+	"$HARNESS/guest/boot.sh" "$kernel" smp soak || code=1
 tr -d '\r' <"$run/report.log" | sed -n 's/^# //p'
-awk -v boot=soak -f "$HARNESS/ktap.awk" "$OUT/test/soak" "$HARNESS/skips.list" "$run/report.log" |
+awk -v boot=soak -f "$HARNESS/guest/ktap.awk" "$OUT/test/soak" "$HARNESS/check/skips.list" "$run/report.log" |
 	tee "$OUT/test/soak.result"
 grep -qx "counts $(programs | wc -l) 0 0" "$OUT/test/soak.result" || code=1
-if ! awk -f "$HARNESS/splats.awk" "$run/console.log"; then
+if ! awk -f "$HARNESS/guest/splats.awk" "$run/console.log"; then
 	say "the kernel complained, see $run/console.log"
 	code=1
 fi

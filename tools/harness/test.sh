@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: every test of the project: the host checks (check.sh), the KUnit
-# suites, the kernel's own and our selftests (tests.list), and a look at what
+# test.sh: every test of the project: the host checks (check/check.sh), the KUnit
+# suites, the kernel's own and our selftests (check/tests.list), and a look at what
 # the guests' kernels printed.  The last line is "N passed, N failed"; the exit
 # is 0 only when something passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
@@ -30,14 +30,14 @@ judge() {
 			;;
 		*) printf '%s\n' "$line" ;;
 		esac
-	done < <(awk -v boot="$1" -f "$HARNESS/ktap.awk" "$2" "$HARNESS/skips.list" "$3")
+	done < <(awk -v boot="$1" -f "$HARNESS/guest/ktap.awk" "$2" "$HARNESS/check/skips.list" "$3")
 	[ -n "$counted" ] || fail "$1: its results could not be read"
 }
 
 # The list with "*" replaced by each program of ours that no line names.
 expand_list() {
 	local program named
-	named=$(awk '!/^#/ && NF { print $5 }' "$HARNESS/tests.list" | sort -u)
+	named=$(awk '!/^#/ && NF { print $5 }' "$HARNESS/check/tests.list" | sort -u)
 	while read -r boot name kind seconds command; do
 		case $boot in ''|'#'*) continue ;; esac
 		if [ "$name" != '*' ]; then
@@ -49,7 +49,7 @@ expand_list() {
 			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
 				echo "$boot $program $kind $seconds $program"
 		done
-	done <"$HARNESS/tests.list"
+	done <"$HARNESS/check/tests.list"
 }
 
 # boot NAME KERNEL: run its part of the list in a guest and count.
@@ -57,10 +57,10 @@ boot() {
 	local report=$OUT/runs/$1/report.log
 	echo "== $1: $(awk -v b="$1" '$1 == b' "$tests" | wc -l) programs on the $2 kernel"
 	awk -v b="$1" '$1 == b { $1 = ""; $3 = ""; print }' "$tests" |
-		"$HARNESS/guest.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
+		"$HARNESS/guest/boot.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
 	judge "$1" "$tests" "$report"
-	if awk -f "$HARNESS/splats.awk" "$OUT/runs/$1/console.log"; then
+	if awk -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
 		passed=$((passed + 1))
 	else
 		fail "$1: the kernel complained, see $OUT/runs/$1/console.log"
@@ -69,7 +69,7 @@ boot() {
 
 lock_out
 # The last line counts, whatever happens.
-if ! dir=$("$HARNESS/fetch.sh") || ! "$HARNESS/kernel.sh" debug bench >/dev/null; then
+if ! dir=$("$HARNESS/kernel/fetch.sh") || ! "$HARNESS/kernel/kernel.sh" debug bench >/dev/null; then
 	echo "FAILED build: there are no kernels to test"
 	echo "0 passed, 1 failed"
 	exit 1
@@ -81,7 +81,7 @@ expand_list >"$tests"
 echo "== host checks"
 {
 	echo "@@BEGIN host"
-	"$HARNESS/check.sh" "$dir" && code=0 || code=$?
+	"$HARNESS/check/check.sh" "$dir" && code=0 || code=$?
 	echo "@@END host exit=$code"
 } >"$OUT/test/host.log"
 echo "host host ktap 0 -" >"$OUT/test/host.list"
@@ -93,10 +93,10 @@ GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=numa=fake=2 boot nodes debug
 GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND="system_heap.pool_limit_mb=119 system_heap.helper_nice=-1" \
 	boot small bench
 
-echo "== guard: warm and cold allocations beside tools/bench/baseline"
+echo "== guard: warm and cold allocations beside bench/baseline"
 {
 	echo "@@BEGIN guard"
-	"$HARNESS/bench-guard.sh" && code=0 || code=$?
+	"$HARNESS/bench/guard.sh" && code=0 || code=$?
 	echo "@@END guard exit=$code"
 } >"$OUT/test/guard.log"
 echo "guard guard ktap 0 -" >"$OUT/test/guard.list"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh DIR: what can be told of our files without running them, with the
+# tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
+# W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
+# whether bad values of variables are refused, backport/ fits, and the series can be
+# cut and applied.
+#
+# Prints KTAP lines, a finding's text before the line that it fails.
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1/linux
+build=$1/build/check
+log=$build/check.log
+heaps=drivers/dma-buf/heaps
+
+lock_tree "$1"
+"$HARNESS/kernel/graft.sh" "$1"
+
+# What is ours in the tree: the repository's own sources, without fragments.
+sources() {
+	(cd "$TOP" && find drivers include tools/testing -name '*.[ch]' 2>/dev/null | sort)
+}
+
+# Findings of a compiler or of sparse, in our files only.
+findings() {
+	grep -E '(warning|error):' "$log" | sed "s,$tree/,,; s,^\(\.\./\)*,," |
+		grep -F -f <(sources | grep -v ^tools/) | sort -u || true
+}
+
+heaps_make() {
+	"$HARNESS/kernel/build.sh" "$log" "$1" -C "$tree" O="$build" W=1 "${@:2}" "$heaps/"
+}
+
+while read -r file; do
+	found=$(cd "$tree" && perl scripts/checkpatch.pl --strict --terse --no-summary \
+		--show-types -f "$file" 2>&1) || true
+	result "checkpatch $file" "$found"
+	case $file in
+	drivers/* | include/linux/*)
+		found=$(cd "$tree" && scripts/kernel-doc -none -Wall "$file" 2>&1) || true
+		result "kernel-doc $file" "$found"
+		;;
+	esac
+done < <(sources)
+
+result "shellcheck tools/harness .ci/run" \
+	"$(complaint shellcheck -f gcc "$HARNESS"/*.sh "$HARNESS"/*/*.sh "$TOP/.ci/run")"
+
+# The same sources make the series for older kernels, which takes none of their
+# files to see.
+version=$(cat "$1/version")
+for edits in "$HARNESS"/kernel/backport/*.edit; do
+	name=$(basename "$edits" .edit)
+	# This tree has the backport already, and what is above was of it.
+	[[ $version != "$name".* ]] || continue
+	found=$("$HARNESS/kernel/stage.sh" series "$version" "$build/series" "$1/orig" "$tree" 2>&1 &&
+		perl "$HARNESS/kernel/edit.pl" "the series" "$name" "$TOP" "$build/series/.edited" \
+			"$build/series" -- "$edits" 2>&1) || found=${found:-it failed and did not say why}
+	rm -rf "$build/series"
+	result "backport to $name" "$found"
+done
+
+result "variables are checked" "$(complaint "$HARNESS/check/variables.sh")"
+result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh" "$1")"
+
+"$HARNESS/kernel/config.sh" "$1" debug
+mkdir -p "$build"
+put "$1/build/debug/.config" "$build/.config"
+# Objects that are there already would not be compiled, nor warned about.
+find "$build/$heaps" -name '*.o' -delete 2>/dev/null || true
+failure=$(complaint heaps_make "checked objects")
+result "W=1 build of $heaps" "$failure$(findings)"
+failure=$(complaint heaps_make "sparse" C=2 "CHECK=$HARNESS/check/sparse.sh")
+! grep -q "is not available or not up to date" "$log" || failure="sparse did not run"
+result "sparse on $heaps" "$failure$(findings)"
+result_end

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# docs.sh DIR: whether our documents are what the kernel tree in DIR wants:
+# htmldocs of them without a warning, every source's kernel-doc in one of them,
+# ABI files that are valid and name what the code has, references that lead
+# somewhere, and a MAINTAINERS entry that is in its place and covers our files.
+#
+# Prints KTAP lines, a finding's text before the line that it fails.
+#
+# htmldocs of all of driver-api takes minutes.  So it builds a tree that has the
+# kernel's sources and Sphinx configuration, but of the documents only ours and
+# the tables of contents that name them; what these miss then is not a finding.
+# Promises: nothing is written into the kernel tree.
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1/linux
+work=$1/build/docs
+mini=$work/tree
+html=$work/html
+log=$work/docs.log
+heaps=drivers/dma-buf/heaps
+
+"$HARNESS/kernel/deps.sh" deps-check.list
+lock_tree "$1"
+"$HARNESS/kernel/graft.sh" "$1"
+
+ours() { (cd "$TOP" && find "$@" -type f 2>/dev/null | sort); }
+
+# Ours, and the kernel's that kernel/edits/docs.edit has changed; no tables of contents.
+documents() { grep -E '^Documentation/.*\.rst$' "$1/grafted" | grep -v '/index\.rst$'; }
+
+# With comments that only a document makes readable.
+commented() {
+	ours drivers include | grep -E '\.[ch]$' | grep -v /tests/ |
+		while read -r file; do
+			! grep -q '^/\*\*$' "$TOP/$file" || echo "$file"
+		done
+}
+
+make_tree() {
+	local path dir
+	rm -rf "$work"
+	mkdir -p "$mini/Documentation"
+	for path in "$tree"/*; do
+		[ "${path##*/}" = Documentation ] || ln -s "$path" "$mini/"
+	done
+	for path in conf.py docutils.conf sphinx sphinx-static images; do
+		[ ! -e "$tree/Documentation/$path" ] ||
+			ln -s "$tree/Documentation/$path" "$mini/Documentation/"
+	done
+	for path in $(documents "$1") $(ours Documentation/ABI); do
+		dir=$(dirname "$path")
+		mkdir -p "$mini/$dir"
+		cp "$tree/$path" "$mini/$path"
+		[ ! -e "$tree/$dir/index.rst" ] || cp "$tree/$dir/index.rst" "$mini/$dir/"
+	done
+	{
+		printf 'All\n===\n\n.. toctree::\n\n'
+		(cd "$mini/Documentation" && find . -mindepth 2 -name index.rst |
+			sed 's,^\./,   ,; s,\.rst$,,' | sort)
+		printf '\n.. kernel-abi:: testing\n'
+	} >"$mini/Documentation/index.rst"
+}
+
+# Findings about the files whose names contain one of the lines of stdin.
+warnings() { grep -F -f - "$log" | sed "s,$mini/,,g; s,$tree/,,g" || true; }
+
+make_tree "$1"
+failure=
+# What the kernel's make htmldocs runs.
+(cd "$mini" && srctree=. PYTHONPYCACHEPREFIX=$work/py nice sphinx-build -q "-j$JOBS" -b html \
+	-c Documentation -D version="$(cat "$1/version")" -D kerneldoc_srctree=. \
+	-D kerneldoc_bin=scripts/kernel-doc -d "$work/doctrees" Documentation "$html") \
+	>"$log" 2>&1 </dev/null ||
+	failure=$(echo "sphinx failed"; tail -n 10 "$log")
+result "htmldocs" "$failure"
+
+for file in $(documents "$1"); do
+	name=${file#Documentation/}
+	found=$(echo "${name%.rst}" | warnings)
+	[ -s "$html/${name%.rst}.html" ] || found="$found no page was made"
+	result "htmldocs $file" "$found"
+done
+
+for file in $(commented); do
+	found=$(echo "$file" | warnings)
+	(cd "$tree" && documents "$1" | xargs grep -qxF ".. kernel-doc:: $file") ||
+		found="$found no document has it"
+	result "htmldocs $file" "$found"
+done
+
+get_abi=tools/docs/get_abi.py
+[ -e "$tree/$get_abi" ] || get_abi=scripts/get_abi.pl	# before 6.15
+failure=
+abi=$(cd "$tree" && PYTHONPYCACHEPREFIX=$work/py $get_abi --dir Documentation/ABI validate 2>&1) ||
+	failure=$(echo "$get_abi failed"; tail -n 10 <<<"$abi")
+result "ABI validate" "$failure"
+for file in $(ours Documentation/ABI); do
+	found=$(grep -F "$file" <<<"$abi" || true; echo "$file" | warnings)
+	result "ABI $file" "$found"
+done
+
+# What the code has, against what the ABI files name.
+abi_dir=$TOP/Documentation/ABI/testing
+found=$(diff <(sed -n 's/^[a-z]*_param_cb(\([a-z_]*\),.*/\1/p' "$TOP/$heaps/system_heap.c" | sort) \
+	<(sed -n 's,^What:.*/parameters/,,p' "$abi_dir/sysfs-module-system_heap" | sort)) || true
+result "ABI names every parameter" "$found"
+found=$(diff <({
+	sed -n 's/.*\(show_bytes(m\|seq_printf(m\|seq_puts(m\), "\([a-z][a-z_ ]*\).*/\2/p' \
+		"$TOP/$heaps/heap_debugfs.c"
+	sed -n 's/.*debugfs_create_file("\([a-z]*\)".*/\1/p' "$TOP/$heaps/heap_debugfs.c"
+} | tr -s ' ' '\n' | sort) <(sed -n '
+	s,^What:.*/,,p
+	s/^\t\t\([a-z][a-z_]*\)\t.*/\1/p' "$abi_dir/debugfs-dma-heap" | sort)) || true
+result "ABI names every statistic" "$found"
+
+found=$(cd "$TOP" && {
+	grep -roHE 'Documentation/[A-Za-z0-9_./-]+[A-Za-z0-9_]' \
+		drivers include tools/testing Documentation MAINTAINERS
+	grep -rH '^\.\. kernel-doc::' Documentation | sed 's/:.*:: */:/'
+} | while IFS=: read -r file path; do
+	[ -e "$tree/$path" ] || echo "$file names $path, which is not there"
+done)
+result "references to files" "$found"
+
+# Our entry of a MAINTAINERS file, and the titles before and after it.
+title=$(grep -m 1 '^[A-Z]' "$TOP/MAINTAINERS")
+entry() { awk -v title="$title" -v RS= -F '\n' '$1 == title' "$1"; }
+titles() {
+	awk -v title="$title" -v RS= -F '\n' '
+		last == title { print $1; exit }
+		$1 == title { print last; print title }
+		{ last = $1 }' "$1"
+}
+perl "$tree/scripts/parse-maintainers.pl" --input "$tree/MAINTAINERS" \
+	--output "$work/sorted" --section "$work/section" >/dev/null
+found=$(diff <(entry "$tree/MAINTAINERS") <(entry "$work/sorted")
+	titles "$tree/MAINTAINERS" | sort -c 2>&1) || true
+[ "$(titles "$tree/MAINTAINERS" | wc -l)" = 3 ] || found="no entry $title"
+result "MAINTAINERS order" "$found"
+found=$(sed -n 's/^[FX]:[ \t]*//p' "$TOP/MAINTAINERS" | while read -r pattern; do
+	compgen -G "$tree/$pattern" >/dev/null || echo "$pattern matches no file"
+done)
+result "MAINTAINERS patterns match files" "$found"
+found=$(cd "$tree" && for file in $(ours drivers include tools/testing Documentation); do
+	perl scripts/get_maintainer.pl --no-git --no-git-fallback -f "$file" 2>&1 |
+		grep ":DMA-BUF HEAPS " >/dev/null || echo "$file"
+done)
+result "MAINTAINERS covers our files" "$found"
+result_end

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kcsan.sh [PROGRAM...]: look for data races.  Boots the kcsan kernel with four
+# processors, runs the KUnit suites and the selftests named on it (default: those
+# that do many things at once), and reads KCSAN's reports off the console.
+#
+# A report is ours if one of the two functions that it names is in an object made
+# from this repository, or in page_pool, which nobody else uses in that guest.  Such
+# a report is printed and is a failure.  Those of the rest of the kernel are counted.
+#
+# Exits 0 only if KCSAN was at work, with our objects watched, every test passed,
+# no report was ours, and the kernel complained of nothing else.
+. "$(dirname "$0")/../lib.sh"
+
+programs=("$@")
+[ $# -gt 0 ] || programs=(system-heap-{concurrency,reuse,balance,fuzz})
+for program in "${programs[@]}"; do
+	[ "$program" = dmabuf-heap ] || [ -f "$TOP/tools/testing/selftests/dmabuf-heaps/$program.c" ] ||
+		die "ONLY=$program: may be programs of tools/testing/selftests/dmabuf-heaps/"
+done
+run=$OUT/runs/kcsan
+work=$OUT/kcsan-report
+
+tests() {
+	local program
+	echo "kcsan kunit kunit 60 kunit"
+	for program in "${programs[@]}"; do
+		echo "kcsan $program ktap 600 $program"
+	done
+	echo "kcsan watchpoints exit 10 cat /sys/kernel/debug/kcsan"
+}
+
+# Names of the functions in the objects in DIR that are made from our sources.
+functions() {	# DIR
+	local source object
+	while read -r source; do
+		object=$1/${source%.c}.o
+		[ -f "$object" ] || die "${object#"$1"/} was not built"
+		nm "$object" >"$work/symbols"
+		case $source in
+		drivers/dma-buf/heaps/tests/*) ;;
+		*) grep -q ' U __tsan_' "$work/symbols" || die "KCSAN does not watch $source" ;;
+		esac
+		awk '$2 ~ /^[tT]$/ { print $3 }' "$work/symbols"
+	done < <(cd "$TOP" && find drivers -name '*.c'; echo net/core/page_pool.c)
+}
+
+failed=0
+fail() { echo "FAILED $*"; failed=1; }
+
+lock_out
+dir=$("$HARNESS/kernel/fetch.sh")
+"$HARNESS/kernel/kernel.sh" kcsan >/dev/null
+mkdir -p "$work"
+functions "$dir/build/kcsan" | sort -u >"$work/functions"
+tests >"$work/tests"
+
+# The first report would be the last with panic_on_warn.  An access is watched for
+# longer than by default (80 us), as another emulated processor may not be running.
+awk '{ $1 = ""; $3 = ""; print }' "$work/tests" |
+	GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND="panic_on_warn=0 dma_heap.mem_accounting=1 kcsan.udelay_task=300" \
+	"$HARNESS/guest/boot.sh" kcsan smp kcsan || fail "the guest"
+tr -d '\r' <"$run/console.log" >"$work/console"
+tr -d '\r' <"$run/report.log" >"$work/report"
+
+awk -v boot=kcsan -f "$HARNESS/guest/ktap.awk" "$work/tests" "$HARNESS/check/skips.list" "$work/report" |
+	tee "$work/result"
+! grep -q '^FAILED' "$work/result" || failed=1
+
+grep -qE 'kcsan: selftest: ([0-9]+)/\1 tests passed' "$work/console" || fail "KCSAN's own test"
+watched=$(awk '$1 == "setup_watchpoints:" { print $2 }' "$work/report")
+[ "${watched:-0}" -gt 0 ] || fail "KCSAN watched nothing"
+
+awk -v ours="$work/functions" -v rest="$work/rest" -v others="$work/others" \
+	-f "$HARNESS/check/kcsan.awk" "$work/console" || failed=1
+sort -rn -o "$work/others" "$work/others"
+head -n 5 "$work/others" | sed 's/^/    /'
+[ "$(wc -l <"$work/others")" -le 5 ] || echo "    ... (all in $work/others)"
+echo "${watched:-0} memory accesses watched"
+
+awk -f "$HARNESS/guest/splats.awk" "$work/rest" || fail "the kernel complained, see $run/console.log"
+exit "$failed"

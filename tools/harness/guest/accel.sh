@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# accel.sh KERNEL: print "kvm" when a guest really runs with it, else "tcg".
+# A /dev/kvm that opens proves little (nested, broken and forbidden ones open
+# too), so a guest is booted; what that showed is kept until the machine is booted
+# anew.  One that does not open is looked at each time: it may be given to us later,
+# or taken away.
+. "$(dirname "$0")/../lib.sh"
+
+if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+	echo tcg
+	exit 0
+fi
+kept=$CACHE/accel.$(cat /proc/sys/kernel/random/boot_id)
+if [ ! -s "$kept" ]; then
+	answer=tcg
+	mkdir -p "$CACHE"
+	# The smaller kernel answers sooner.
+	[ ! -f "$OUT/bench/bzImage" ] || set -- bench
+	if GUEST_ACCEL=kvm GUEST_TIMEOUT=10 GUEST_MEM=256 GUEST_CPUS=1 \
+		"$HARNESS/guest/boot.sh" "$1" smp kvm-probe </dev/null >/dev/null 2>&1; then
+		answer=kvm
+	fi
+	say "probe: KVM $([ $answer = kvm ] && echo works || echo 'does not work here, using TCG')"
+	rm -f "$CACHE"/accel.*
+	echo "$answer" >"$kept.$$"
+	mv "$kept.$$" "$kept"
+fi
+cat "$kept"

@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# boot.sh KERNEL MACHINE RUN <commands: boot out/KERNEL/bzImage and have its
+# init run the commands (lines "NAME SECONDS PROGRAM [ARGUMENT...]").
+#
+# MACHINE is
+#   smp     several processors, for tests: KVM where it works, else TCG
+#   icount  one processor on which an instruction is a unit of time: the same
+#           run takes the same number of them
+#   shell   an interactive guest on this terminal, no commands
+# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_TIMEOUT (seconds; default: what the
+# commands may take, and the boot) and GUEST_APPEND adjust it.
+#
+# Leaves report.log (what init said) and console.log in out/runs/RUN/.
+# Promises: ends in bounded time, and exits 0 only when the guest reported the
+# end of each command and its own; else says what happened, with the console's
+# last lines.  Whether the commands passed is for the caller to read.
+. "$(dirname "$0")/../lib.sh"
+
+kernel=$1
+machine=$2
+label=$3
+run=$OUT/runs/$label
+[ -f "$OUT/$kernel/bzImage" ] || die "no out/$kernel/bzImage; make it with tools/harness/kernel/kernel.sh $kernel"
+
+rm -rf "$run"
+mkdir -p "$run"
+console=$run/console.log
+report=$run/report.log
+touch "$console" "$report"
+if [ "$machine" = shell ]; then input=/dev/null; else input=/dev/stdin; fi
+"$HARNESS/guest/initramfs.sh" "$kernel" "$run/initramfs" <"$input"
+cmds=$run/initramfs.cmds
+
+append="console=ttyS0,115200 reboot=t panic=-1 oops=panic nokaslr"
+qemu=(qemu-system-x86_64 -machine q35 -nodefaults -no-reboot -display none
+	-kernel "$OUT/$kernel/bzImage" -initrd "$run/initramfs")
+case $machine in
+smp)
+	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
+	if [ "$accel" = kvm ]; then
+		qemu+=(-accel kvm -cpu host)
+	else
+		# While 6.12 looks at its processor it has forgotten that page tables
+		# have five levels, and KASAN takes an interrupt then for a mistake.
+		qemu+=(-accel "tcg,thread=multi" -cpu "max,la57=off")
+	fi
+	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
+	# On a busy machine the emulated timer may not tick when it is tried.
+	append="$append panic_on_warn=1 no_timer_check"
+	;;
+icount)
+	# Without erms and fsrm a string instruction is not one instruction,
+	# whatever it moves: zeroing costs what it moves.
+	accel=tcg-icount
+	qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "max,-erms,-fsrm")
+	cpus=${GUEST_CPUS:-1} mem=${GUEST_MEM:-2048}
+	;;
+shell)
+	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
+	if [ "$accel" = kvm ]; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -cpu "max,la57=off"); fi
+	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
+	append="$append quiet guest.shell"
+	;;
+*) die "no machine $machine: smp, icount or shell" ;;
+esac
+# A socket for each: the MP table names only the first core of one.
+qemu+=(-m "$mem" -smp "$cpus,sockets=$cpus,cores=1,threads=1" -append "$append ${GUEST_APPEND:-}")
+
+if [ "$machine" = shell ]; then
+	say "a guest with the $kernel kernel ($accel); leave with exit, or ^A x"
+	exec "${qemu[@]}" -serial mon:stdio -serial "file:$report"
+fi
+qemu+=(-serial "file:$console" -serial "file:$report")
+
+limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
+say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"
+"${qemu[@]}" </dev/null >"$run/qemu.log" 2>&1 8>&- 9>&- &
+pid=$!
+trap 'kill -9 "$pid" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+
+# One line per command as it ends; a command under way is shown on a terminal.
+seen=0
+progress() {
+	local marks count
+	# One look at a file that grows: what is counted is what is shown.
+	marks=$(grep -a "^@@" "$report" || true)
+	count=$(printf "%s" "$marks" | grep -c "" || true)
+	[ "$count" -gt "$seen" ] || return 0
+	printf "%s\n" "$marks" | tail -n "+$((seen + 1))" | while read -r mark name how; do
+		case $mark in
+		@@END) say "  $name: $how (at $((SECONDS - started)) s)" ;;
+		@@BEGIN) [ ! -t 2 ] || printf "  %s ...\r" "$name" >&2 ;;
+		esac
+	done
+	seen=$count
+}
+
+started=$SECONDS
+hung=0
+while kill -0 "$pid" 2>/dev/null; do
+	if [ $((SECONDS - started)) -ge "$limit" ]; then
+		hung=1
+		break
+	fi
+	sleep 0.2
+	progress
+done
+code=0
+if [ "$hung" = 1 ]; then kill -9 "$pid" 2>/dev/null || true; fi
+{ wait "$pid" || code=$?; } 2>/dev/null
+trap - EXIT
+progress
+
+failed() {	# WHAT
+	say "$label: $1"
+	if [ -s "$run/qemu.log" ]; then tail -n 5 "$run/qemu.log" >&2; fi
+	say "last lines of $console:"
+	tail -n "${GUEST_TAIL:-25}" "$console" | tr -d '\r' >&2
+	exit 1
+}
+if [ "$hung" = 1 ]; then
+	failed "the guest did not end in $limit s"
+fi
+[ "$code" = 0 ] || failed "QEMU ended with $code"
+if ! grep -qax '@@DONE' "$report"; then
+	why="the guest died before it was done"
+	! grep -qa 'Kernel panic' "$console" || why="the guest's kernel panicked"
+	failed "$why"
+fi
+while read -r name _; do
+	grep -qa "^@@END $name " "$report" || failed "no result of $name"
+done <"$cmds"

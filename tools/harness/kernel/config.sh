@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# config.sh DIR NAME: configure DIR/linux for kernel NAME in DIR/build/NAME:
+# tinyconfig, then configs/base.config and configs/NAME.config (after OTHER.config
+# if that has a line "# on top of OTHER"), each followed for an older kernel by what
+# configs/KERNEL/ has under that name, which overrides it, and for a debug kernel
+# the project's own KUnit suites.
+#
+# Promises: every symbol asked for is as asked, or the exit is non-zero with a
+# list of those that are not; nothing is redone while its inputs stay the same.
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1/linux
+build=$1/build/$2
+wanted=$build/wanted.config
+mkdir -p "$build"
+
+# The suites that our own Kconfig offers, by name: KUNIT_ALL_TESTS would also
+# bring those of the rest of the kernel.
+suites() {
+	[ -f "$TOP/drivers/dma-buf/heaps/tests/Makefile" ] || return 0
+	find "$TOP/drivers" -name 'Kconfig*' -exec cat {} + 2>/dev/null |
+		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
+}
+
+# A kernel's name in kernels.list is its version's first two numbers.
+kernel=$(cut -d. -f1,2 "$1/version")
+below=$(sed -n 's/^# on top of //p' "$HARNESS/kernel/configs/$2.config")
+for name in base $below "$2"; do
+	for part in "$name" "$kernel/$name"; do
+		[ ! -f "$HARNESS/kernel/configs/$part.config" ] || cat "$HARNESS/kernel/configs/$part.config"
+	done
+done >"$wanted.tmp"
+[ "$2" != debug ] || suites >>"$wanted.tmp"
+
+kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
+# shellcheck disable=SC2086 # a list of paths without blanks
+stamp=$(cat "$wanted.tmp" "$HARNESS/kernel/config.sh" $kconfig_files /dev/null | sha256sum)
+if [ "$(cat "$build/wanted.stamp" 2>/dev/null)" = "$stamp" ] && [ -f "$build/.config" ]; then
+	rm "$wanted.tmp"
+	exit 0
+fi
+mv "$wanted.tmp" "$wanted"
+# What is there from now on is of no stamp, however this ends.
+rm -f "$build/wanted.stamp"
+
+verbose "configuring the $2 kernel"
+log=$build/config.log
+{
+	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" tinyconfig
+	cd "$build"
+	"$tree/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" "$wanted"
+	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" olddefconfig
+} >"$log" 2>&1 </dev/null || { tail -n 20 "$log" >&2; die "configuring failed ($log)"; }
+
+bad=$(awk -v FS= '
+	function set(line, to) { split(line, p, "="); to[p[1]] = substr(line, length(p[1]) + 2) }
+	{ if (match($0, /^# CONFIG_[A-Za-z0-9_]+ is not set$/)) $0 = substr($0, 3, length($0) - 13) "n" }
+	!/^CONFIG_/ { next }
+	{ split($0, p, "="); value = substr($0, length(p[1]) + 2) }
+	NR == FNR { asked[p[1]] = value; next }
+	{ got[p[1]] = value }
+	END {
+		for (s in asked) {
+			is = s in got ? got[s] : "n"
+			if (is != asked[s])
+				printf "  %s is %s, not %s\n", s, is, asked[s]
+		}
+	}' "$wanted" "$build/.config")
+[ -z "$bad" ] || { say "$bad"; die "the $2 kernel cannot be configured as configs/ asks"; }
+echo "$stamp" >"$build/wanted.stamp"

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# deps.sh [LIST]: install, by package name, what LIST (default: deps.list) asks for
+# and the machine lacks.
+# Promises: apt is not touched when nothing is missing; without the right or
+# the means to install, one line names the packages and the exit is non-zero.
+. "$(dirname "$0")/../lib.sh"
+
+list=$HARNESS/kernel/${1:-deps.list}
+
+missing() {
+	local probe package
+	while read -r probe package; do
+		case $probe in
+		''|'#'*) ;;
+		perl:*) perl -e "require ${probe#perl:}" 2>/dev/null || echo "$package" ;;
+		/*) [ -e "$probe" ] || echo "$package" ;;
+		*) command -v "$probe" >/dev/null || echo "$package" ;;
+		esac
+	done <"$list"
+}
+
+wanted=$(missing | sort -u | tr '\n' ' ')
+[ -n "$wanted" ] || exit 0
+
+hint="install these packages: $wanted"
+[ "$(id -u)" = 0 ] || die "not root; $hint"
+command -v apt-get >/dev/null || die "no apt-get; $hint"
+
+mkdir -p "$CACHE"
+log=$CACHE/deps.log
+say "installing: $wanted"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of package names
+{ apt-get update && apt-get install -y --no-install-recommends $wanted; } \
+	</dev/null >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "apt failed ($log); $hint"; }
+left=$(missing | sort -u | tr '\n' ' ')
+[ -z "$left" ] || die "still missing after apt: $left"

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Bring the kernel source that KERNEL= asks for (default: the newest supported
+# one that can be had) into the cache.  Prints its directory there; besides the
+# tree itself (linux/) that directory holds the full version (version).
+#
+# fetch.sh config: only the package with Debian's configurations of that kernel;
+# prints the package's file.
+#
+# Promises: packages come from the machine's own apt mirror through a private
+# apt configuration, with apt's checks of signature and hash; what is half
+# downloaded or half unpacked is never used; a package that was fetched before
+# is used when the mirror cannot be reached, and that is said.
+. "$(dirname "$0")/../lib.sh"
+
+debs=$CACHE/deb
+trees=$CACHE/tree
+fresh_minutes=1440	# how long an answer of the mirror is believed
+
+# The private apt of one mirror and suite; its directory is $apt.
+apt_setup() {	# MIRROR SUITE
+	local found uri key
+	apt=$CACHE/apt/$2
+	found=$(perl "$HARNESS/kernel/apt-mirror.pl" "$1" /etc/apt/sources.list \
+		/etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources) || {
+		say "no $1 Debian mirror in the machine's apt sources"
+		return 1
+	}
+	IFS=$'\t' read -r uri key <<<"$found"
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	printf 'deb %s%s %s main\n' "${key:+[signed-by=$key] }" "$uri" "$2" >"$apt/sources.list"
+}
+
+apt_private() {	# TOOL ARG...
+	local tool=$1
+	shift
+	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+		-o APT::Sandbox::User=root -o Acquire::Languages=none \
+		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
+}
+
+newest_cached() {	# PACKAGE[_VERSION]
+	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
+}
+
+# Sets $deb to the package file; fails when neither mirror nor cache has it.
+get_deb() {	# PACKAGE MIRROR SUITE
+	local cached version tmp file
+	cached=$(newest_cached "$1")
+	if [ -n "$cached" ] && [ -n "$(find "$debs/$1.asked" -mmin "-$fresh_minutes" 2>/dev/null)" ]; then
+		deb=$cached
+		return 0
+	fi
+	if apt_setup "$2" "$3" && apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; then
+		version=$(apt_private apt-cache show "$1" 2>>"$apt/log" |
+			awk '/^Version:/ { print $2; exit }') || version=
+		deb=$(newest_cached "$1_$version")
+		if [ -n "$version" ] && [ -n "$deb" ]; then
+			touch "$debs/$1.asked"
+			return 0
+		fi
+		if [ -n "$version" ]; then
+			say "fetching $1 $version"
+			need_space 400 "the download"
+			tmp=$debs/tmp
+			rm -rf "$tmp"
+			mkdir -p "$tmp"
+			if (cd "$tmp" && apt_private apt-get download "$1=$version") >>"$apt/log" 2>&1; then
+				file=$(find "$tmp" -name "$1_*.deb")
+				deb=$debs/$(basename "$file")
+				mv "$file" "$deb"
+				rm -rf "$tmp"
+				touch "$debs/$1.asked"
+				return 0
+			fi
+			rm -rf "$tmp"
+		fi
+	fi
+	[ -z "${apt:-}" ] || [ ! -s "$apt/log" ] || tail -n 3 "$apt/log" >&2
+	[ -n "$cached" ] || return 1
+	say "the mirror cannot be asked for $1; using $(basename "$cached") fetched before"
+	deb=$cached
+}
+
+unpack() {	# PACKAGE DIR
+	local tmp=$2.tmp archive
+	need_space 2500 "unpacking a kernel"
+	say "unpacking $(basename "$deb")"
+	rm -rf "$tmp"
+	mkdir -p "$tmp/linux"
+	archive=./usr/src/$1.tar.xz
+	# tar and xz both end with an error when their input stops early.
+	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -dc -T0 |
+		tar -xf - -C "$tmp/linux" --strip-components=1 --no-same-owner || {
+		rm -rf "$tmp"
+		# It may be the only one that is to be had: gone only if it is broken.
+		! dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -qt ||
+			die "$(basename "$deb") is whole but was not unpacked; is the disk full?"
+		rm -f "$deb" "$debs/$1.asked"
+		die "$(basename "$deb") did not unpack and was removed; run again to fetch it anew"
+	}
+	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$tmp/linux" kernelversion >"$tmp/version"
+	rm -rf "$2"
+	mv "$tmp" "$2"
+}
+
+lock 7 fetch
+mkdir -p "$debs" "$trees"
+if [ -n "${KERNEL:-}" ]; then
+	wanted=$KERNEL
+else
+	wanted=$(supported)
+fi
+
+for name in $wanted; do
+	read -r _ package mirror suite <<<"$(kernel_row "$name")"
+	if [ "${1:-}" = config ]; then
+		debs=$debs/config
+		mkdir -p "$debs"
+		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration cannot be had"
+		echo "$deb"
+		exit 0
+	fi
+	if get_deb "$package" "$mirror" "$suite"; then
+		# The key of everything made from this package.
+		key=$(dpkg-deb -f "$deb" Version | tr -c 'A-Za-z0-9.\n-' _)
+		dir=$trees/$key
+		[ -f "$dir/version" ] || unpack "$package" "$dir"
+		say "linux $(cat "$dir/version") ($(dpkg-deb -f "$deb" Version))"
+		echo "$dir"
+		exit 0
+	fi
+	older=${wanted#*"$name"}
+	say "linux $name cannot be had${older:+; trying the next:$older}"
+done
+die "no kernel source: not in the cache, and the mirror did not give it"

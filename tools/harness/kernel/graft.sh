@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# graft.sh DIR: make the kernel tree in DIR (from fetch.sh) the kernel's own
+# files plus this repository's.
+#
+# Promises: whatever was grafted before, the tree afterwards is pristine files,
+# what stage.sh adds and changes, made from pristine originals (kept in DIR/orig);
+# a file whose content stays keeps its time, so that make rebuilds only what
+# changed.  One run at a time does this and what depends on it (lock_tree).
+. "$(dirname "$0")/../lib.sh"
+
+dir=$1
+lock_tree "$dir"
+tree=$dir/linux
+orig=$dir/orig
+list=$dir/grafted	# paths that are, or may be, not pristine
+stage=$dir/stage
+
+mkdir -p "$orig"
+touch "$list"
+
+# The pristine file of a path that we replace is saved before it is needed.
+save_original() {
+	if [ -e "$tree/$1" ] && [ ! -e "$orig/$1" ] && ! grep -qxF -- "$1" "$list"; then
+		mkdir -p "$orig/$(dirname "$1")"
+		cp -p "$tree/$1" "$orig/$1.tmp"
+		mv "$orig/$1.tmp" "$orig/$1"
+	fi
+}
+
+"$HARNESS/kernel/stage.sh" bench "$(cat "$dir/version")" "$stage" "$orig" "$tree" ||
+	die "the tree was left as it was"
+
+(cd "$stage" && find . -type f | sed 's,^\./,,' | sort) >"$dir/grafted.new"
+while read -r path; do save_original "$path"; done <"$dir/grafted.new"
+
+sort -u "$list" "$dir/grafted.new" >"$list.tmp"
+mv "$list.tmp" "$list"
+while read -r path; do
+	if [ -e "$stage/$path" ]; then
+		put "$stage/$path" "$tree/$path"
+	elif [ -e "$orig/$path" ]; then
+		put "$orig/$path" "$tree/$path"
+	else
+		rm -f "$tree/$path"
+	fi
+done <"$list"
+mv "$dir/grafted.new" "$list"
+rm -rf "$stage"
+verbose "grafted $(wc -l <"$list") files"

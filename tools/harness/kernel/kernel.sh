@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kernel.sh NAME...: make the kernels NAME (a file in configs/: bench, debug)
+# with this repository grafted in, and the programs that run in their guests.
+# For each NAME, out/NAME/ then has bzImage and bin/; the path of the last
+# bzImage is printed.
+#
+# Promises: one run at a time in the shared tree; what is in out/NAME/ belongs
+# together and to this repository as it was when the run started.
+. "$(dirname "$0")/../lib.sh"
+
+[ $# -gt 0 ] || die "usage: kernel.sh bench|debug..."
+for name in "$@"; do
+	[ -f "$HARNESS/kernel/configs/$name.config" ] || die "no configs/$name.config"
+done
+
+"$HARNESS/kernel/deps.sh"
+dir=$("$HARNESS/kernel/fetch.sh")
+lock_tree "$dir"
+"$HARNESS/kernel/graft.sh" "$dir"
+
+for name in "$@"; do
+	build=$dir/build/$name
+	[ -f "$build/vmlinux" ] || need_space 2500 "a kernel build"
+	"$HARNESS/kernel/config.sh" "$dir" "$name"
+	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
+		-C "$dir/linux" O="$build" bzImage
+	mkdir -p "$OUT/$name"
+	"$HARNESS/kernel/programs.sh" "$dir" "$name"
+	put "$build/arch/x86/boot/bzImage" "$OUT/$name/bzImage"
+	put "$build/guest/gen_init_cpio" "$OUT/$name/gen_init_cpio"
+	chmod +x "$OUT/$name/gen_init_cpio"
+	put "$dir/version" "$OUT/$name/version"
+done
+echo "$OUT/$name/bzImage"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# programs.sh DIR NAME: compile what runs in the guest of kernel NAME into
+# out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, and
+# the selftests of the grafted tree by the kernel's own kselftest makefiles.
+# All are static, and see the user-space headers of that very kernel.
+#
+# Promises: nothing else is in bin/; a program whose source is gone is gone, too.
+. "$(dirname "$0")/../lib.sh"
+
+tree=$1/linux
+build=$1/build/$2
+bin=$OUT/$2/bin
+log=$build/programs.log
+headers=$build/usr/include
+export CCACHE_DIR=$CACHE/ccache
+
+mkdir -p "$bin" "$build/guest"
+: >"$log"
+failed() { tail -n 30 "$log" >&2; die "compiling $1 failed ($log)"; }
+
+"${KERNEL_MAKE[@]}" -C "$tree" O="$build" headers >>"$log" 2>&1 || failed "the kernel's headers"
+gcc -O2 -o "$build/guest/gen_init_cpio" "$tree/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
+	failed gen_init_cpio
+
+kept=" "
+keep() {	# PROGRAM NAME
+	put "$1" "$bin/$2"
+	chmod +x "$bin/$2"
+	kept="$kept$2 "
+}
+
+compile() {	# SOURCE NAME
+	ccache gcc -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" \
+		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
+	gcc -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
+	grep -A4 "^$1.*warning:" "$log" >&2 || true
+	keep "$build/guest/$2" "$2"
+}
+
+compile "$HARNESS/guest/init.c" init
+for source in "$HARNESS"/bench/*.c; do
+	[ ! -e "$source" ] || compile "$source" "$(basename "$source" .c)"
+done
+
+selftests=$tree/tools/testing/selftests
+"${KERNEL_MAKE[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
+	KHDR_INCLUDES="-isystem $headers" >>"$log" 2>&1 </dev/null || failed "the selftests"
+for program in "$build"/kselftest/dmabuf-heaps/*; do
+	if [ -x "$program" ] && [ -f "$program" ]; then
+		# A test that is gone from the tree leaves its program behind.
+		[ -f "$selftests/dmabuf-heaps/$(basename "$program").c" ] || continue
+		keep "$program" "$(basename "$program")"
+	fi
+done
+for program in "$bin"/*; do
+	[[ $kept = *" $(basename "$program") "* ]] || rm -f "$program"
+done
