@@ -21,7 +21,6 @@ may_be TRAILERS '"Key: value; Key: value"' '( *[A-Za-z][A-Za-z-]*: *[^ ;][^;]*;?
 [ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
 lock_out
 "$HARNESS/kernel/deps.sh"
-"$HARNESS/kernel/deps.sh" deps-series.list
 dir=$("$HARNESS/kernel/fetch.sh")
 version=$(cat "$dir/version")
 kernel=$(echo "$version" | cut -d. -f1,2)

@@ -44,7 +44,6 @@ heaps=drivers/dma-buf/heaps
 
 lock_out
 "$HARNESS/kernel/deps.sh"
-"$HARNESS/kernel/deps.sh" deps-series.list
 "$HARNESS/kernel/deps.sh" deps-check.list
 dir=$("$HARNESS/kernel/fetch.sh")
 version=$(cat "$dir/version")
