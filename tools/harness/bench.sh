@@ -38,8 +38,6 @@ mv "$OUT/$run.json.tmp" "$OUT/$run.json"
 say "written: $OUT/$run.json"
 # No plot of a part.
 if [ -z "$part" ]; then
-	echo
-	awk -v unit="$unit" -f "$HARNESS/bench/bars.awk" "$plot"
 	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
 	say "written: $OUT/$run.svg"
 fi
