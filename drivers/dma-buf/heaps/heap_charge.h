@@ -2,51 +2,44 @@
 /*
  * Charging recycled pages to the memory cgroup that uses them now
  *
- * The page allocator charges a page it was asked for with __GFP_ACCOUNT and
- * uncharges it when it is freed. A page that is recycled meets neither, so the
- * heap does both itself, with the same functions. They are not exported: a heap
- * that is a module cannot charge, heap_can_charge() says so, and what has to be
- * charged must then come from and go to the page allocator directly.
+ * The page allocator charges with __GFP_ACCOUNT and uncharges when a page is
+ * freed. A recycled page meets neither, so the heap does both. The functions are
+ * not exported: a module can't charge.
  */
 #ifndef _DMABUF_HEAP_CHARGE_H
 #define _DMABUF_HEAP_CHARGE_H
 
-#include <linux/kconfig.h>
 #include <linux/memcontrol.h>
+#include <linux/scatterlist.h>
 
 #ifdef MODULE
-
-static inline bool heap_can_charge(void)
-{
-	return false;
-}
-
-static inline int heap_charge(struct page *page, gfp_t gfp, unsigned int order)
+#define HEAP_CAN_CHARGE	false
+static inline int heap_charge(struct scatterlist *sg, unsigned int nr)
 {
 	return 0;
 }
 
-static inline void heap_uncharge(struct page *page, unsigned int order) { }
-
+static inline void heap_uncharge(struct page *page) { }
 #else
+#define HEAP_CAN_CHARGE	true
 
-static inline bool heap_can_charge(void)
+/* Returns -ENOMEM at the limit of the task's cgroup. May reclaim. */
+static inline int heap_charge(struct scatterlist *sg, unsigned int nr)
 {
-	return true;
+	int ret = 0;
+
+	for (; nr && !ret; nr--, sg++)
+		ret = memcg_kmem_charge_page(sg_page(sg), GFP_HIGHUSER,
+					     compound_order(sg_page(sg)));
+
+	return ret;
 }
 
-/* Return: 0, or -ENOMEM when current's cgroup is at its limit. */
-static inline int heap_charge(struct page *page, gfp_t gfp, unsigned int order)
+/* Does nothing to a page that is not charged. */
+static inline void heap_uncharge(struct page *page)
 {
-	return memcg_kmem_charge_page(page, gfp, order);
+	memcg_kmem_uncharge_page(page, compound_order(page));
 }
-
-/* Nothing happens to a page that is not charged. */
-static inline void heap_uncharge(struct page *page, unsigned int order)
-{
-	memcg_kmem_uncharge_page(page, order);
-}
-
 #endif
 
 #endif /* _DMABUF_HEAP_CHARGE_H */

@@ -1,26 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * What a heap's supply holds and has done, under debugfs dma_heap/<heap>/
+ * What a heap's pool holds and has done, under debugfs dma_heap/<heap>/
  *
  *   stats   read: figures, one per line, then a table with a line per order
  *   drain   write: give everything back the way memory reclaim does
  */
 #include <linux/dcache.h>
 #include <linux/debugfs.h>
-#include <linux/deferred_free.h>
-#include <linux/mm.h>
+#include <linux/export.h>
 #include <linux/nodemask.h>
-#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
 
 #include "heap_pool.h"
-#include "heap_supply.h"
-
-/* How long to wait for somebody who cleans pages while the rest is drained. */
-#define DRAIN_TICKS	HZ
+#include "heap_recycle.h"
 
 static void show_bytes(struct seq_file *m, const char *name,
 		       unsigned long nr_pages)
@@ -30,90 +25,74 @@ static void show_bytes(struct seq_file *m, const char *name,
 
 static int stats_show(struct seq_file *m, void *unused)
 {
-	struct heap_supply *supply = m->private;
+	struct heap_pool *pool = m->private;
+	struct heap_recycle *recycle = pool->recycle;
+	struct heap_bin *bin;
 	unsigned int i;
 	int nid;
 
-	show_bytes(m, "pool_limit_bytes",
-		   READ_ONCE(supply->config.pool_pages));
-	show_bytes(m, "pool_bytes", heap_supply_pooled(supply));
-	show_bytes(m, "queue_limit_bytes", deferred_free_limit(supply->queue));
-	show_bytes(m, "queue_bytes", deferred_free_pages(supply->queue));
-	seq_printf(m, "queue_buffers %lu\n", deferred_free_items(supply->queue));
-	show_bytes(m, "zeroed_bytes", atomic_long_read(&supply->zeroed));
-	show_bytes(m, "zero_failed_bytes", atomic_long_read(&supply->zero_failed));
-	show_bytes(m, "helped_bytes", atomic_long_read(&supply->helped));
-	show_bytes(m, "refused_bytes", atomic_long_read(&supply->refused));
-	show_bytes(m, "reclaimed_bytes", atomic_long_read(&supply->reclaimed));
+	show_bytes(m, "pool_limit_bytes", READ_ONCE(pool->bins->max_pages));
+	show_bytes(m, "pool_bytes", atomic_long_read(&pool->bins->nr_pages));
+	show_bytes(m, "queue_limit_bytes", READ_ONCE(recycle->queue.max_pages));
+	show_bytes(m, "queue_bytes", deferred_free_pages(&recycle->queue));
+	seq_printf(m, "queue_buffers %lu\n", READ_ONCE(recycle->queue.nr_items));
+	show_bytes(m, "zeroed_bytes", atomic_long_read(&recycle->zeroed));
+	show_bytes(m, "zero_failed_bytes",
+		   atomic_long_read(&recycle->zero_failed));
+	show_bytes(m, "helped_bytes", atomic_long_read(&recycle->helped));
+	show_bytes(m, "refused_bytes", atomic_long_read(&recycle->refused));
+	show_bytes(m, "reclaimed_bytes", atomic_long_read(&pool->reclaimed));
 
-	seq_puts(m, "order cached hits misses recycled released refilled inflight\n");
+	seq_puts(m, "order cached hits misses inflight\n");
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		struct heap_pool_stats stats = { };
+		unsigned long cached = 0, inflight = 0;
 
-		for_each_node_state(nid, N_MEMORY)
-			if (supply->pools[nid][i])
-				heap_pool_get_stats(supply->pools[nid][i],
-						    &stats);
-		seq_printf(m, "%u %lu %lu %lu %lu %lu %lu %lu\n",
-			   heap_orders[i], stats.cached, stats.hits,
-			   stats.fetched + atomic_long_read(&supply->misses[i]),
-			   stats.recycled, stats.released, stats.refilled,
-			   stats.inflight);
+		for_each_node_state(nid, N_MEMORY) {
+			bin = pool->bins->bin[nid][i];
+			if (!bin)
+				continue;
+			cached += READ_ONCE(bin->cached);
+			inflight += heap_bin_inflight(bin);
+		}
+		seq_printf(m, "%u %lu %lu %lu %lu\n", heap_orders[i], cached,
+			   atomic_long_read(&pool->hits[i]),
+			   atomic_long_read(&pool->misses[i]), inflight);
 	}
 
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
-/* Return: whether there is nothing left to give back. */
-static bool drain_some(struct heap_supply *supply, unsigned long *freed)
+static void drain_all(struct heap_pool *pool)
 {
-	struct shrinker *shrinker = supply->shrinker;
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
-	bool empty = !deferred_free_pages(supply->queue);
-	unsigned long nr;
+	struct shrinker *shrinker = pool->shrinker;
 
 	/* Let lockdep see what the shrinker does in reclaim. */
 	fs_reclaim_acquire(GFP_KERNEL);
 	for_each_node_state(sc.nid, N_MEMORY) {
-		if (shrinker->count_objects(shrinker, &sc) == SHRINK_EMPTY)
-			continue;
-		empty = false;
-		sc.nr_to_scan = 1024;
-		sc.nr_scanned = sc.nr_to_scan;
-		nr = shrinker->scan_objects(shrinker, &sc);
-		if (nr != SHRINK_STOP)
-			*freed += nr;
+		do {
+			sc.nr_to_scan = 1024;
+			sc.nr_scanned = sc.nr_to_scan;
+			cond_resched();
+		} while (!fatal_signal_pending(current) &&
+			 shrinker->count_objects(shrinker, &sc) != SHRINK_EMPTY &&
+			 shrinker->scan_objects(shrinker, &sc) != SHRINK_STOP);
 	}
 	fs_reclaim_release(GFP_KERNEL);
-
-	return empty;
 }
 
 static ssize_t drain_write(struct file *file, const char __user *user,
 			   size_t len, loff_t *pos)
 {
-	struct heap_supply *supply = file_inode(file)->i_private;
-	unsigned int stalled = 0;
-	unsigned long freed;
+	struct heap_pool *pool = file_inode(file)->i_private;
 
-	while (stalled < DRAIN_TICKS) {
-		freed = 0;
-		if (drain_some(supply, &freed))
-			return len;
-		if (fatal_signal_pending(current))
-			return -ERESTARTSYS;
-		if (freed) {
-			cond_resched();
-			continue;
-		}
-		/* Somebody is cleaning the rest, and will be done shortly. */
-		if (schedule_timeout_interruptible(1))
-			return -ERESTARTSYS;
-		stalled++;
-	}
+	drain_all(pool);
+	/* The helper may have had a batch in hand. */
+	kthread_flush_worker(pool->recycle->queue.worker);
+	drain_all(pool);
 
-	return -EBUSY;
+	return len;
 }
 
 static const struct file_operations drain_fops = {
@@ -124,21 +103,22 @@ static const struct file_operations drain_fops = {
 };
 
 /**
- * heap_debugfs_register - make a supply's figures readable
- * @supply:	the supply, complete and with its shrinker registered
+ * heap_debugfs_register - make a pool's figures readable, for good
+ * @pool:	the pool
  */
-void heap_debugfs_register(struct heap_supply *supply)
+void heap_debugfs_register(struct heap_pool *pool)
 {
 	struct dentry *found = debugfs_lookup("dma_heap", NULL);
-	struct dentry *root;
+	struct dentry *dir;
 
 	/* There is no debugfs in this kernel. */
 	if (IS_ERR(found))
 		return;
-	root = found ?: debugfs_create_dir("dma_heap", NULL);
 
-	supply->debugfs = debugfs_create_dir(supply->config.name, root);
+	dir = found ?: debugfs_create_dir("dma_heap", NULL);
+	dir = debugfs_create_dir(pool->name, dir);
 	dput(found);
-	debugfs_create_file("stats", 0444, supply->debugfs, supply, &stats_fops);
-	debugfs_create_file("drain", 0200, supply->debugfs, supply, &drain_fops);
+	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);
+	debugfs_create_file("drain", 0200, dir, pool, &drain_fops);
 }
+EXPORT_SYMBOL_NS_GPL(heap_debugfs_register, "DMA_BUF_HEAP");

@@ -1,477 +1,330 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * A pool of clean pages of one order on one node, kept in a net page_pool
- *
- * The contract is in heap_pool.h. What is cached is counted here, under the lock:
- * page_pool knows the sum of cached and used pages only.
+ * A heap's memory, see heap_pool.h
  */
-#include <linux/atomic.h>
-#include <linux/err.h>
-#include <linux/gfp.h>
-#include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/scatterlist.h>
+#include <linux/export.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/vmstat.h>
-#include <kunit/static_stub.h>
-#include <kunit/visibility.h>
-#include <net/page_pool/helpers.h>
+#include <linux/swap.h>
 
 #include "heap_pool.h"
-#include "heap_zero.h"
+#include "heap_recycle.h"
 
-/* What page_pool_create() accepts at most. */
-#define RING_MAX	16384
-/*
- * A ptr_ring makes consumed slots available again in batches, so that it can be
- * full with this many fewer entries than its size (a batch is 16 slots with
- * cache lines of 64 bytes, 32 with 128).
- */
-#define RING_SLACK	32
-
-/* How many pages of PAGE_SIZE are fetched before the lock is dropped. */
-#define FETCH_PAGES	(SZ_1M >> PAGE_SHIFT)
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_heap.h>
 
 /*
- * For what is fetched under the lock: nothing that sleeps or reclaims, none of
- * the reserves, and only memory that can be recycled into this pool later. Like
- * what the heap itself uses for high orders, it does not wake kswapd either.
+ * Missing base pages from which on order 0 is fetched in bulk. For less, others'
+ * pages would be zeroed while the task waits.
  */
-#define POOL_GFP	((GFP_HIGHUSER | __GFP_NOWARN | __GFP_NORETRY | \
-			  __GFP_NOMEMALLOC | __GFP_THISNODE) & ~__GFP_RECLAIM)
-
-/**
- * struct heap_pool - see heap_pool.h
- * @lock:	makes its holder page_pool's one consumer; protects what follows
- *		unless it says otherwise
- * @pp:		where the pages are
- * @order:	of each page; constant
- * @nid:	node of each page; constant
- * @max:	bound for @cached; constant
- * @cached:	clean pages in @pp, also what vmstat knows about; written under
- *		@lock, read without
- * @set_aside:	clean pages that the holder of @lock has taken out for a moment;
- *		as @cached
- * @hits:	see &struct heap_pool_stats, as the following four
- * @fetched:	.
- * @refilled:	.
- * @recycled:	.
- * @released:	.; not protected by @lock
- */
-struct heap_pool {
-	struct mutex lock;	/* page_pool has one consumer at a time */
-	struct page_pool *pp;
-	unsigned int order;
-	int nid;
-	unsigned int max;
-	unsigned int cached;
-	unsigned int set_aside;
-
-	unsigned long hits;
-	unsigned long fetched;
-	unsigned long refilled;
-	unsigned long recycled;
-	atomic_long_t released;
-};
-
-static void heap_pool_add_cached(struct heap_pool *pool, long nr)
-{
-	if (!nr)
-		return;
-
-	WRITE_ONCE(pool->cached, pool->cached + nr);
-	mod_node_page_state(NODE_DATA(pool->nid), NR_KERNEL_MISC_RECLAIMABLE,
-			    nr * (1L << pool->order));
-}
-
-/* How many pages page_pool has ever got from the page allocator; wraps. */
-static u32 heap_pool_held(const struct heap_pool *pool)
-{
-	lockdep_assert_held(&pool->lock);
-
-	return pool->pp->pages_state_hold_cnt;
-}
+#define BULK_PAGES	64
 
 /*
- * Return: whether the page is cached now. page_pool releases it instead if
- * somebody who walks over memory happens to hold a reference to it.
+ * Missing base pages from which on a task helps with zeroing: it saves zeroing
+ * that much, a multiple of what mapping a batch costs.
  */
-static bool heap_pool_recycle(struct heap_pool *pool, struct page *page)
+#define HELP_PAGES	256
+/* Base pages to help with before looking for a fatal signal. */
+#define HELP_PAGES_MAX	(SZ_4M >> PAGE_SHIFT)
+
+/* How long a direct reclaimer waits for bins that others use. */
+#define RECLAIM_TICKS	(HZ / 10)
+
+#define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
+/* A high order is worth having only if it is there. */
+#define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
+
+/* Get one page from the page allocator. */
+static unsigned int heap_pool_get_new(struct scatterlist *sg, unsigned int order)
 {
-	lockdep_assert_held(&pool->lock);
-
-	page_pool_put_full_page(pool->pp, page, true);
-
-	/* Once released, it cannot become a page of this pool under the lock. */
-	if (heap_pool_owns(page) && page->pp == pool->pp)
-		return true;
-
-	atomic_long_inc(&pool->released);
-	return false;
-}
-
-VISIBLE_IF_KUNIT struct page *heap_pool_alloc_page(struct heap_pool *pool,
-						   gfp_t gfp)
-{
-	KUNIT_STATIC_STUB_REDIRECT(heap_pool_alloc_page, pool, gfp);
-
-	/* page_pool_alloc_pages() without the call to a call. */
-	return netmem_to_page(page_pool_alloc_netmems(pool->pp, gfp));
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_alloc_page);
-
-/* Inlined, like what follows, for a loop without calls but to page_pool. */
-static __always_inline unsigned int
-heap_pool_alloc(struct heap_pool *pool, struct scatterlist *sg, unsigned int nr,
-		gfp_t gfp)
-{
-	unsigned int size = PAGE_SIZE << pool->order;
 	struct page *page;
-	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		page = heap_pool_alloc_page(pool, gfp);
-		if (!page)
-			break;
-		sg_set_page(sg + i, page, size, 0);
-	}
-
-	return i;
-}
-
-static __always_inline unsigned int
-heap_pool_take_locked(struct heap_pool *pool, struct scatterlist *sg,
-		      unsigned int nr)
-{
-	nr = heap_pool_alloc(pool, sg, min(nr, pool->cached),
-			     POOL_GFP | __GFP_ZERO);
-	heap_pool_add_cached(pool, -(long)nr);
-	pool->hits += nr;
-
-	return nr;
-}
-
-/**
- * heap_pool_take - take clean pages out of a pool
- * @pool:	the pool
- * @sg:		entries to set to them, one each
- * @nr:		how many are wanted
- *
- * Never asks the page allocator for anything.
- *
- * Context: may sleep, on a mutex that is held for a short time only.
- * Return: how many were taken; 0 when nothing is cached.
- */
-unsigned int heap_pool_take(struct heap_pool *pool, struct scatterlist *sg,
-			    unsigned int nr)
-{
-	/* Whoever fetches holds the lock for longer, and found this to be 0. */
-	if (!READ_ONCE(pool->cached))
+	page = alloc_pages(order ? HIGH_ORDER_GFP : LOW_ORDER_GFP, order);
+	if (!page)
 		return 0;
+	sg_set_page(sg, page, PAGE_SIZE << order, 0);
 
-	mutex_lock(&pool->lock);
-	nr = heap_pool_take_locked(pool, sg, nr);
-	mutex_unlock(&pool->lock);
-
-	return nr;
+	return 1;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_take);
 
-/**
- * heap_pool_fetch - get new pages for a pool that has none, and take them
- * @pool:	the pool
- * @sg:		entries to set to them, one each
- * @nr:		how many are wanted
- *
- * The pages are from then on the pool's, and clean. page_pool gets pages of
- * order 0 by the dozen (%PP_ALLOC_CACHE_REFILL of them); those that were not
- * asked for remain cached.
- *
- * Pages of higher orders are cleared after the lock was dropped, unless the page
- * allocator clears every page anyway (init_on_alloc, init_on_free). Those of
- * order 0 have to be clean before that, as some of them may remain.
- *
- * Context: may sleep (to clear), but neither waits for memory nor for another
- * task that is fetching.
- * Return: how many were got; 0 when memory or the lock was not to be had at
- * once, and the caller should ask the page allocator itself.
- */
-unsigned int heap_pool_fetch(struct heap_pool *pool, struct scatterlist *sg,
-			     unsigned int nr)
+/* Get up to @nr pages into @sg; the buffer lacks @missing base pages. */
+static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg,
+				  unsigned int nr, unsigned int i,
+				  unsigned long missing)
 {
-	gfp_t gfp = pool->order ? POOL_GFP : POOL_GFP | __GFP_ZERO;
-	unsigned int got, fresh = 0, i;
-	u32 held;
+	struct heap_bin *bin = heap_bins_local(pool->bins, i);
+	unsigned int order = heap_orders[i], got = 0;
 
-	if (!mutex_trylock(&pool->lock))
-		return 0;
-
-	got = heap_pool_take_locked(pool, sg, nr);
-	if (!got) {
-		held = heap_pool_held(pool);
-		nr = min(nr, max(FETCH_PAGES >> pool->order, 1));
-		fresh = heap_pool_alloc(pool, sg, nr, gfp);
-		/* Fewer are new than came if page_pool had refused to give one. */
-		heap_pool_add_cached(pool, (s32)(heap_pool_held(pool) - held -
-						 fresh));
-		pool->fetched += fresh;
-	}
-	mutex_unlock(&pool->lock);
-
-	if (pool->order && !want_init_on_alloc(0) && !want_init_on_free()) {
-		for (i = 0; i < fresh; i++)
-			heap_zero_direct(sg_page(sg + i), pool->order);
-	}
-
-	return got + fresh;
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_fetch);
-
-/**
- * heap_pool_refill - fetch pages to keep
- * @pool:	the pool
- * @nr:		how many
- * @scratch:	space for what is cached and @nr more
- * @size:	entries in @scratch; what does not fit is not fetched
- *
- * For the helper thread, to make up for pages of the page allocator that it was
- * given to free. page_pool gets new pages only once it has handed out all it
- * has, so that is what happens here; meanwhile nothing is cached, and tasks ask
- * the page allocator rather than wait.
- *
- * Context: may sleep, does not wait for memory.
- */
-void heap_pool_refill(struct heap_pool *pool, unsigned int nr,
-		      struct page **scratch, unsigned int size)
-{
-	unsigned int cached, kept = 0, got, i;
-
-	mutex_lock(&pool->lock);
-	cached = pool->cached;
-	nr = min3(nr, pool->max - min(pool->max, cached),
-		  size - min(size, cached));
-	if (nr) {
-		WRITE_ONCE(pool->set_aside, cached);
-		heap_pool_add_cached(pool, -(long)cached);
-		for (got = 0; got < cached + nr; got++) {
-			scratch[got] = heap_pool_alloc_page(pool,
-							    POOL_GFP | __GFP_ZERO);
-			if (!scratch[got])
-				break;
+	if (bin) {
+		got = heap_bin_take(bin, sg, nr);
+		if (!got && missing >= HELP_PAGES &&
+		    deferred_free_pages(&pool->recycle->queue) &&
+		    heap_recycle_help(pool->recycle, order,
+				      min(missing, HELP_PAGES_MAX)))
+			got = heap_bin_take(bin, sg, nr);
+		if (got) {
+			atomic_long_add(got, &pool->hits[i]);
+			return got;
 		}
-		/* page_pool may have got some more than it was asked for. */
-		kept = got < cached ? cached - got : pool->pp->alloc.count;
-		for (i = 0; i < got; i++)
-			kept += heap_pool_recycle(pool, scratch[i]);
-		heap_pool_add_cached(pool, kept);
-		WRITE_ONCE(pool->set_aside, 0);
-		pool->refilled += kept - min(kept, cached);
+
+		if (order || missing >= BULK_PAGES)
+			got = heap_bin_fetch(bin, sg, nr);
+		/* Of order 0, more may have come than was asked for. */
+		if (!order)
+			heap_bins_trim(pool->bins);
 	}
-	mutex_unlock(&pool->lock);
+
+	if (!got)
+		got = heap_pool_get_new(sg, order);
+	atomic_long_add(got, &pool->misses[i]);
+
+	return got;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_refill);
+
+static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
+			  unsigned long missing)
+{
+	unsigned int i, order, got;
+	struct scatterlist *sg;
+
+	for (i = 0; i < HEAP_NR_ORDERS; i++) {
+		order = heap_orders[i];
+		while (missing >> order) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			if (!sgl->left && heap_sgl_chain(sgl))
+				return -ENOMEM;
+
+			sg = sgl->next;
+			got = heap_pool_get(pool, sg,
+					    min(missing >> order, sgl->left), i,
+					    missing);
+			if (!got)
+				break;
+			heap_sgl_added(sgl, got, order);
+			missing -= (unsigned long)got << order;
+
+			if (sgl->charged && heap_charge(sg, got))
+				return -ENOMEM;
+		}
+	}
+
+	return missing ? -ENOMEM : 0;
+}
+
+/* The page is still zeroed, so its bin can have it back. */
+static void heap_pool_put_back(struct heap_pool *pool, struct page *page)
+{
+	if (heap_bin_owns(page))
+		heap_bins_put(pool->bins, &page, 1);
+	else
+		heap_bins_release(pool->bins, page);
+}
+
+static void heap_pool_uncharge(struct heap_sgl *sgl)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (sgl->charged)
+		for_each_sgtable_sg(&sgl->table, sg, i)
+			heap_uncharge(sg_page(sg));
+}
 
 /**
- * heap_pool_put - give clean pages back to their pool
- * @pool:	the pool, which must own them
- * @pages:	the pages, all of them clean
- * @nr:		how many
+ * heap_pool_alloc - get the pages of a buffer
+ * @pool:	the pool, for which heap_pool_enabled()
+ * @sgl:	where to put them, after heap_sgl_init()
+ * @len:	in bytes, page aligned, not 0
  *
- * What is more than the pool may hold goes to the page allocator.
+ * All of it is zeroed. Largest orders first, pages of a node near the caller.
+ * Charges the memory cgroup of the task if &heap_sgl.charged is set.
  *
  * Context: may sleep.
+ * Return: 0, -ENOMEM, or -EINTR if the task is being killed. On error @sgl has
+ * no pages and must not be used again.
  */
-void heap_pool_put(struct heap_pool *pool, struct page **pages, unsigned int nr)
+int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
+		    unsigned long len)
 {
-	unsigned int keep, kept = 0, i;
-
-	mutex_lock(&pool->lock);
-	keep = min(nr, pool->max - min(pool->max, pool->cached));
-	for (i = 0; i < keep; i++)
-		kept += heap_pool_recycle(pool, pages[i]);
-	heap_pool_add_cached(pool, kept);
-	pool->recycled += kept;
-	mutex_unlock(&pool->lock);
-
-	for (i = keep; i < nr; i++)
-		heap_pool_release(pool, pages[i]);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_put);
-
-/**
- * heap_pool_owns - whether a page of the heap belongs to one of its pools
- * @page:	head page
- *
- * Return: true if it must go back by heap_pool_put() or heap_pool_release().
- */
-bool heap_pool_owns(struct page *page)
-{
-	return page_pool_page_is_pp(page);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_owns);
-
-/**
- * heap_pool_release - give a page to the page allocator instead of its pool
- * @pool:	the pool, which must own @page
- * @page:	head page, clean or not
- *
- * Context: any task context, also in reclaim. Takes no lock.
- */
-void heap_pool_release(struct heap_pool *pool, struct page *page)
-{
-	/*
-	 * page_pool releases a page that it is given while somebody else holds
-	 * a reference to it. There is no other way out through its interface.
-	 */
-	get_page(page);
-	page_pool_put_full_page(pool->pp, page, false);
-	__free_pages(page, pool->order);
-	atomic_long_inc(&pool->released);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_release);
-
-/**
- * heap_pool_shrink - give cached pages to the page allocator
- * @pool:	the pool
- * @nr:		how many at most
- * @wait:	what to do when somebody else has the lock: wait for it, or nothing
- *
- * Context: any task context, also in reclaim. May sleep if @wait.
- * Return: how many were given; 0 when nothing is cached.
- */
-unsigned int heap_pool_shrink(struct heap_pool *pool, unsigned int nr, bool wait)
-{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
 	struct page *page;
-	unsigned int i;
+	int ret = -ENOMEM;
+	u64 start = 0;
 
-	if (!heap_pool_cached(pool))
+	if (trace_dma_heap_alloc_enabled())
+		start = ktime_get_ns();
+
+	/* Do not take all memory to find out that it isn't enough. */
+	if (nr_pages <= totalram_pages())
+		ret = heap_pool_fill(pool, sgl, nr_pages);
+	heap_sgl_end(sgl);
+	if (start)
+		trace_dma_heap_alloc(pool->name, nr_pages, ktime_get_ns() - start,
+				     ret);
+	if (!ret)
 		return 0;
-	if (!mutex_trylock(&pool->lock)) {
-		if (!wait)
-			return 0;
-		mutex_lock(&pool->lock);
-	}
 
-	nr = min(nr, pool->cached);
-	for (i = 0; i < nr; i++) {
-		page = heap_pool_alloc_page(pool, POOL_GFP | __GFP_ZERO);
-		if (!page)
-			break;
-		heap_pool_release(pool, page);
-	}
-	heap_pool_add_cached(pool, -(long)i);
-	mutex_unlock(&pool->lock);
+	heap_pool_uncharge(sgl);
+	while ((page = heap_sgl_pop(sgl)))
+		heap_pool_put_back(pool, page);
+	heap_bins_trim(pool->bins);
+	heap_sgl_fini(sgl);
 
-	return i;
+	return ret;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_shrink);
+EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
 
 /**
- * heap_pool_cached - how many clean pages a pool holds
+ * heap_pool_free - the pages of a buffer are not used any more
  * @pool:	the pool
- *
- * Return: pages of the pool's order; a snapshot.
- */
-unsigned long heap_pool_cached(const struct heap_pool *pool)
-{
-	return READ_ONCE(pool->cached) + READ_ONCE(pool->set_aside);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_cached);
-
-/**
- * heap_pool_full - whether a pool would keep one more page
- * @pool:	the pool
- *
- * Return: true if there is no room; a snapshot.
- */
-bool heap_pool_full(const struct heap_pool *pool)
-{
-	return READ_ONCE(pool->cached) >= pool->max;
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_full);
-
-/* Pages may be released while this is being worked out. */
-static unsigned int heap_pool_inflight(const struct heap_pool *pool)
-{
-	u32 released = atomic_read(&pool->pp->pages_state_release_cnt);
-
-	return max((s32)(heap_pool_held(pool) - released - pool->cached), 0);
-}
-
-/**
- * heap_pool_get_stats - add a pool's figures to @stats
- * @pool:	the pool
- * @stats:	what to add to
+ * @sgl:	the pages; freed now or later by the callback of heap_pool_create()
  *
  * Context: may sleep.
  */
-void heap_pool_get_stats(struct heap_pool *pool, struct heap_pool_stats *stats)
+void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 {
-	mutex_lock(&pool->lock);
-	stats->cached += pool->cached;
-	stats->inflight += heap_pool_inflight(pool);
-	stats->hits += pool->hits;
-	stats->fetched += pool->fetched;
-	stats->refilled += pool->refilled;
-	stats->recycled += pool->recycled;
-	stats->released += atomic_long_read(&pool->released);
-	mutex_unlock(&pool->lock);
+	/* The user pays until now, not until the helper gets to it. */
+	heap_pool_uncharge(sgl);
+	heap_recycle_free(pool->recycle, sgl);
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_get_stats);
+EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
+
+/*
+ * Queued buffers go first, unzeroed, then the bins. The oldest buffer may be of
+ * another node, but no more is taken than this node has queued.
+ *
+ * Skip busy bins, but wait if that would free nothing: reporting no progress
+ * invites the OOM killer. Not kswapd, it looks elsewhere.
+ */
+static unsigned long heap_pool_reclaim(struct heap_pool *pool, int nid,
+				       unsigned long nr_pages)
+{
+	long waiting = atomic_long_read(&pool->recycle->queued[nid]);
+	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
+	unsigned long queued = 0, cached = 0;
+
+	if (waiting > 0)
+		queued = heap_recycle_shrink(pool->recycle,
+					     min(nr_pages, waiting));
+	if (queued < nr_pages)
+		cached = heap_bins_shrink(pool->bins, nid, nr_pages - queued);
+	while (!queued && !cached && tries-- &&
+	       heap_bins_pages_on(pool->bins, nid)) {
+		schedule_timeout_uninterruptible(1);
+		cached = heap_bins_shrink(pool->bins, nid, nr_pages);
+	}
+
+	atomic_long_add(queued + cached, &pool->reclaimed);
+	trace_dma_heap_reclaim(pool->name, nid, nr_pages, queued, cached);
+
+	return queued + cached;
+}
+
+static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
+					      struct shrink_control *sc)
+{
+	struct heap_pool *pool = shrinker->private_data;
+	long queued = atomic_long_read(&pool->recycle->queued[sc->nid]);
+
+	return (max(queued, 0) + heap_bins_pages_on(pool->bins, sc->nid)) ?:
+	       SHRINK_EMPTY;
+}
+
+static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
+					     struct shrink_control *sc)
+{
+	unsigned long freed;
+
+	freed = heap_pool_reclaim(shrinker->private_data, sc->nid,
+				  sc->nr_to_scan);
+	/* So that reclaim counts it as progress. */
+	mm_account_reclaimed_pages(freed);
+	/* A page may be larger than what was asked for. */
+	sc->nr_scanned = max(sc->nr_to_scan, freed);
+
+	return freed ?: SHRINK_STOP;
+}
 
 /**
- * heap_pool_create - make an empty pool
- * @order:	of the pages
- * @nid:	their node
- * @max_pages:	bound for what is cached, in pages of PAGE_SIZE
+ * heap_pool_set_limits - change the bounds
+ * @pool:	the pool
+ * @pool_pages:	base pages to keep; 0 turns the pool off
+ * @queue_pages: base pages that may wait to be zeroed
  *
  * Context: may sleep.
- * Return: the pool, or an ERR_PTR().
  */
-struct heap_pool *heap_pool_create(unsigned int order, int nid,
-				   unsigned long max_pages)
+void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
+			  unsigned long queue_pages)
 {
-	struct page_pool_params params = {
-		.order = order,
-		.nid = nid,
-	};
+	WRITE_ONCE(pool->recycle->queue.max_pages, queue_pages);
+	WRITE_ONCE(pool->bins->max_pages, pool_pages);
+	heap_bins_trim(pool->bins);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
+
+/**
+ * heap_pool_set_zero_method - change how pages are zeroed
+ * @pool:	the pool
+ * @method:	from now on
+ */
+void heap_pool_set_zero_method(struct heap_pool *pool,
+			       enum heap_zero_method method)
+{
+	WRITE_ONCE(pool->recycle->method, method);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_set_zero_method, "DMA_BUF_HEAP");
+
+/**
+ * heap_pool_create - make a pool, turned off until its bounds are set
+ * @name:	of the heap; names the thread, the shrinker, the debugfs directory
+ * @free_buffer: free what a &struct heap_sgl is embedded in, also in reclaim
+ *
+ * There is no way to destroy it, as there is none to remove a heap.
+ *
+ * Context: may sleep.
+ * Return: the pool, or %NULL.
+ */
+struct heap_pool *heap_pool_create(const char *name,
+				   void (*free_buffer)(struct heap_sgl *sgl))
+{
 	struct heap_pool *pool;
-	int err;
 
 	pool = kzalloc_obj(*pool);
 	if (!pool)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 
-	mutex_init(&pool->lock);
-	pool->order = order;
-	pool->nid = nid;
-	pool->max = min(max_pages >> order, RING_MAX - RING_SLACK);
-
-	params.pool_size = pool->max + RING_SLACK;
-	pool->pp = page_pool_create(&params);
-	if (IS_ERR(pool->pp)) {
-		err = PTR_ERR(pool->pp);
+	pool->name = name;
+	pool->bins = heap_bins_create();
+	pool->shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "dma-heap-%s", name);
+	if (pool->bins && pool->shrinker)
+		pool->recycle = heap_recycle_create(name, pool->bins,
+						    free_buffer);
+	if (!pool->recycle) {
+		shrinker_free(pool->shrinker);
+		kfree(pool->bins);
 		kfree(pool);
-		return ERR_PTR(err);
+		return NULL;
 	}
+
+	heap_bins_populate(pool->bins);
+	pool->shrinker->count_objects = heap_pool_shrinker_count;
+	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
+	pool->shrinker->private_data = pool;
+	shrinker_register(pool->shrinker);
 
 	return pool;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_create);
+EXPORT_SYMBOL_NS_GPL(heap_pool_create, "DMA_BUF_HEAP");
 
-/**
- * heap_pool_destroy - free a pool and what it caches
- * @pool:	the pool; none of its pages may be in use
- *
- * Context: may sleep.
- */
-void heap_pool_destroy(struct heap_pool *pool)
-{
-	/* page_pool frees what it caches. */
-	heap_pool_add_cached(pool, -(long)pool->cached);
-	page_pool_destroy(pool->pp);
-	mutex_destroy(&pool->lock);
-	kfree(pool);
-}
-EXPORT_SYMBOL_IF_KUNIT(heap_pool_destroy);
+MODULE_DESCRIPTION("Zeroed pages kept ready for DMA-BUF heaps");
+MODULE_LICENSE("Dual MIT/GPL");
+
+#ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST
+#include "tests/heap_pool_kunit.c"
+#endif

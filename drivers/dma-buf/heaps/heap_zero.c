@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Zeroing pages in batches, see heap_zero.h for the contract
+ * Zeroing pages in batches, see heap_zero.h
  */
 #include <linux/highmem.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
-#include <linux/sizes.h>
 #include <linux/vmalloc.h>
 #include <kunit/static_stub.h>
-#include <kunit/visibility.h>
 
 #include "heap_zero.h"
 
-/* Between voluntary preemption points while clearing. */
+/* Between voluntary preemption points. */
 #define RESCHED_PAGES	(SZ_256K >> PAGE_SHIFT)
 
 static void heap_zero_range(void *addr, unsigned int nr)
@@ -28,30 +26,28 @@ static void heap_zero_range(void *addr, unsigned int nr)
 }
 
 /**
- * heap_zero_direct - clear one page without a batch
+ * heap_zero_direct - clear one page through the direct map
  * @page:	head page
- * @order:	its order
  *
  * Context: may sleep. Cannot fail.
  */
-void heap_zero_direct(struct page *page, unsigned int order)
+void heap_zero_direct(struct page *page)
 {
 	unsigned int i;
 
 	if (!PageHighMem(page)) {
-		heap_zero_range(page_address(page), 1U << order);
+		heap_zero_range(page_address(page), compound_nr(page));
 		return;
 	}
 
-	for (i = 0; i < 1U << order; i++) {
+	for (i = 0; i < compound_nr(page); i++) {
 		clear_highpage(page + i);
 		cond_resched();
 	}
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_zero_direct);
 
-/* Return: false if the pages could not be mapped. */
-VISIBLE_IF_KUNIT bool heap_zero_map(struct page **map, unsigned int nr)
+/* Returns false if the pages can't be mapped; not static for tests. */
+bool heap_zero_map(struct page **map, unsigned int nr)
 {
 	void *vaddr;
 
@@ -68,35 +64,25 @@ VISIBLE_IF_KUNIT bool heap_zero_map(struct page **map, unsigned int nr)
 
 	return true;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_zero_map);
 
 /**
- * heap_zero_pages - clear a number of pages
- * @pages:	head pages, of any mix of orders
- * @nr:		entries in @pages
- * @method:	how
- * @map:	scratch space for %HEAP_ZERO_VMAP
- * @map_size:	entries in @map: how many pages of PAGE_SIZE are mapped at once
+ * heap_zero_pages - clear pages through mappings
+ * @pages:	head pages of any orders
+ * @nr:		how many
+ * @map:	scratch space
+ * @map_size:	entries in @map, which is how many base pages are mapped at once
  *
- * A page larger than @map_size is cleared in several mappings, pages smaller
- * than that share one.
+ * A page larger than @map_size takes several mappings, smaller ones share one.
  *
- * Context: may sleep, allocates (for page tables and an address range).
- * Return: how many of @pages are clean, counted from the first. Less than @nr
+ * Context: may sleep, allocates (page tables, an address range).
+ * Return: how many of @pages are zeroed, counted from the first. Less than @nr
  * when a mapping failed; the contents of the others are undefined.
  */
 unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
-			     enum heap_zero_method method,
 			     struct page **map, unsigned int map_size)
 {
-	unsigned int mapped = 0, clean = 0, i, j, n;
+	unsigned int mapped = 0, zeroed = 0, i, j, n;
 	struct page *page;
-
-	if (method == HEAP_ZERO_DIRECT) {
-		for (i = 0; i < nr; i++)
-			heap_zero_direct(pages[i], compound_order(pages[i]));
-		return nr;
-	}
 
 	for (i = 0; i < nr; i++) {
 		page = pages[i];
@@ -106,16 +92,19 @@ unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
 			if (mapped < map_size)
 				continue;
 			if (!heap_zero_map(map, mapped))
-				return clean;
+				return zeroed;
 			mapped = 0;
-			/* What has not been mapped to its end is not clean yet. */
-			clean = j == n ? i + 1 : i;
+			/* A page counts when it was mapped to its end. */
+			zeroed = j == n ? i + 1 : i;
 		}
 	}
 
 	if (mapped && !heap_zero_map(map, mapped))
-		return clean;
+		return zeroed;
 
 	return nr;
 }
-EXPORT_SYMBOL_IF_KUNIT(heap_zero_pages);
+
+#ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST
+#include "tests/heap_zero_kunit.c"
+#endif

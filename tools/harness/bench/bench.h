@@ -47,6 +47,7 @@ static const char * const bench_heaps[] = { "system", "stock", "empty" };
 static double ticks_per_cpu_ns = 1;
 static uint64_t samples[MAX_SAMPLES];
 static bool pooled;		/* whether the heap measured has a helper */
+static bool no_stats;		/* but tells nothing: time has to do */
 
 static inline void result(const char *name, const char *op, const char *heap,
 			  size_t size, int n)
@@ -160,7 +161,9 @@ static inline void calibrate_cpu_clock(void)
 /* The same for every heap: in real time the state of caches is a good part */
 static inline void caught_up(void)
 {
-	if (heap_has_stats())
+	if (no_stats)
+		usleep(300000);
+	else if (heap_has_stats())
 		heap_caught_up();
 	else
 		usleep(1000);
@@ -207,7 +210,7 @@ static inline int bench_heap_open(const char *name)
 {
 	if (only_heap && !in_list(only_heap, name))
 		return -1;
-	pooled = !strcmp(name, "system");
+	pooled = !strcmp(name, "system") && !no_stats;
 	if (pooled && !heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
 	return heap_open(name);
@@ -230,14 +233,12 @@ static inline void report_clock_cost(void)
 
 static inline void report_parameters(void)
 {
-	char method[64], batch[64];
+	char method[64];
 
 	read_text(HEAP_PARAMS "zero_method", method, sizeof(method));
 	method[strcspn(method, "\n")] = '\0';
-	read_text(HEAP_PARAMS "zero_batch", batch, sizeof(batch));
-	batch[strcspn(batch, "\n")] = '\0';
-	printf("# zero_method %s, zero_batch %s, pool limit %lld, queue limit %lld bytes\n",
-	       method, batch, file_value(HEAP_STATS, "pool_limit_bytes"),
+	printf("# zero_method %s, pool limit %lld, queue limit %lld bytes\n",
+	       method, file_value(HEAP_STATS, "pool_limit_bytes"),
 	       file_value(HEAP_STATS, "queue_limit_bytes"));
 }
 
@@ -251,6 +252,7 @@ static inline void bench_setup(int argc, char **argv)
 		{ "size", required_argument, NULL, 's' },
 		{ "tasks", required_argument, NULL, 't' },
 		{ "zero-method", required_argument, NULL, 'z' },
+		{ "no-stats", no_argument, NULL, 'n' },
 		{}
 	};
 	const char *unit = "instructions", *method = NULL;
@@ -271,12 +273,14 @@ static inline void bench_setup(int argc, char **argv)
 			nr_tasks = atoi(optarg);
 		else if (opt == 'z')
 			method = optarg;
+		else if (opt == 'n')
+			no_stats = true;
 		else
 			bad = true;
 	}
 	if (bad || optind != argc || nr_tasks < 1 || nr_tasks > MAX_TASKS)
 		fail("usage: %s [--unit instructions|ns] [--case NAME,...] [--heap NAME,...]\n"
-		     "       [--size BYTES] [--tasks N (churn)] [--zero-method vmap|direct]",
+		     "       [--size BYTES] [--tasks N (churn)] [--zero-method vmap|direct] [--no-stats]",
 		     progname);
 	if (method)
 		write_text(HEAP_PARAMS "zero_method", method);

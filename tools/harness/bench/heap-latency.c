@@ -11,6 +11,7 @@
  */
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "bench.h"
@@ -88,10 +89,9 @@ static void bench_latency(int heap, pid_t helper, const char *state, int nice,
 			  size_t len)
 {
 	int i, n = len > MIB ? SAMPLES_LARGE : SAMPLES;
-	char text[16];
 
-	snprintf(text, sizeof(text), "%d", nice);
-	write_text(HEAP_PARAMS "helper_nice", text);
+	if (setpriority(PRIO_PROCESS, helper, nice))
+		fail("cannot renice the helper");
 	heap_drain();
 	for (i = -2; i < n; i++) {
 		uint64_t t = latency_once(heap, helper, len);

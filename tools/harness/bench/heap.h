@@ -135,8 +135,7 @@ static inline long long file_value(const char *path, const char *key)
 
 struct heap_order {
 	unsigned int order;
-	unsigned long long cached, hits, misses, recycled;
-	unsigned long long released, refilled, inflight;
+	unsigned long long cached, hits, misses, inflight;
 };
 
 /* The lines of the table, largest order first; returns how many */
@@ -150,10 +149,9 @@ static inline int heap_orders(struct heap_order *orders, int max)
 	while (line && n < max && (line = strchr(line + 1, '\n'))) {
 		struct heap_order *o = &orders[n];
 
-		if (sscanf(line, " %u %llu %llu %llu %llu %llu %llu %llu",
+		if (sscanf(line, "%u %llu %llu %llu %llu",
 			   &o->order, &o->cached, &o->hits, &o->misses,
-			   &o->recycled, &o->released, &o->refilled,
-			   &o->inflight) != 8)
+			   &o->inflight) != 5)
 			break;
 		n++;
 	}

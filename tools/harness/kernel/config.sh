@@ -19,7 +19,7 @@ mkdir -p "$build"
 # The suites that our own Kconfig offers, by name: KUNIT_ALL_TESTS would also
 # bring those of the rest of the kernel.
 suites() {
-	[ -f "$TOP/drivers/dma-buf/heaps/tests/Makefile" ] || return 0
+	[ -d "$TOP/drivers/dma-buf/heaps/tests" ] || return 0
 	find "$TOP/drivers" -name 'Kconfig*' -exec cat {} + 2>/dev/null |
 		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
 }

@@ -1,95 +1,116 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What several of the heaps' KUnit suites need: writing and reading whole pages
- * and an exact view of vmstat
+ * What the KUnit suites of the pooled system heap share
  */
 #ifndef _DMABUF_HEAP_KUNIT_H
 #define _DMABUF_HEAP_KUNIT_H
 
-#include <linux/atomic.h>
-#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/highmem.h>
-#include <linux/mm.h>
-#include <linux/mmzone.h>
-#include <linux/nodemask.h>
-#include <linux/percpu.h>
-#include <linux/string.h>
+#include <linux/kthread.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+#include <kunit/test.h>
 
-/* What tests leave in a page that somebody has to clear. */
-#define HEAP_KUNIT_DIRT		0xa5
+#include "../deferred_free.h"
+#include "../heap_zero.h"
 
-static inline void heap_kunit_dirty(struct page *page, unsigned int order)
+struct heap_bin;
+
+static inline void heap_test_dirty(struct page *page)
 {
+	unsigned int i;
+
+	for (i = 0; i < compound_nr(page); i++)
+		memset_page(page + i, 0, 0xa5, PAGE_SIZE);
+}
+
+static inline bool heap_test_is_zero(struct page *page)
+{
+	bool zero = true;
 	unsigned int i;
 	void *vaddr;
 
-	for (i = 0; i < 1U << order; i++) {
+	for (i = 0; i < compound_nr(page) && zero; i++) {
 		vaddr = kmap_local_page(page + i);
-		memset(vaddr, HEAP_KUNIT_DIRT, PAGE_SIZE);
+		zero = !memchr_inv(vaddr, 0, PAGE_SIZE);
 		kunmap_local(vaddr);
 	}
+
+	return zero;
 }
 
-/* Return: whether every byte of the page is 0. */
-static inline bool heap_kunit_clean(struct page *page, unsigned int order)
-{
-	unsigned int i;
-	void *vaddr;
-	bool clean;
-
-	for (i = 0; i < 1U << order; i++) {
-		vaddr = kmap_local_page(page + i);
-		clean = !memchr_inv(vaddr, 0, PAGE_SIZE);
-		kunmap_local(vaddr);
-		if (!clean)
-			return false;
-	}
-
-	return true;
-}
-
-/*
- * The node's reclaimable pages, all nodes' for NUMA_NO_NODE, with what CPUs have not
- * folded in yet.
- */
-static inline long heap_kunit_reclaimable(int nid)
+/* A node's reclaimable pages, with what CPUs have not folded in yet. */
+static inline long heap_test_reclaimable(int nid)
 {
 	const enum node_stat_item item = NR_KERNEL_MISC_RECLAIMABLE;
-	struct pglist_data *pgdat;
-	long nr_pages = 0;
-	int node, cpu;
+	struct pglist_data *pgdat = NODE_DATA(nid);
+	long nr_pages = atomic_long_read(&pgdat->vm_stat[item]);
+	int cpu;
 
-	for_each_node_state(node, N_MEMORY) {
-		if (nid != NUMA_NO_NODE && nid != node)
-			continue;
-		pgdat = NODE_DATA(node);
-		nr_pages += atomic_long_read(&pgdat->vm_stat[item]);
-		if (!IS_ENABLED(CONFIG_SMP))
-			continue;
+	if (IS_ENABLED(CONFIG_SMP))
 		for_each_online_cpu(cpu)
 			nr_pages += per_cpu_ptr(pgdat->per_cpu_nodestats,
 						cpu)->vm_node_stat_diff[item];
-	}
 
 	return nr_pages;
 }
 
-/*
- * Return: whether that is @expected. A CPU may be folding its share in just now, so
- * that one look is not enough.
- */
-static inline bool heap_kunit_reclaimable_is(int nid, long expected)
+static inline void heap_test_expect_reclaimable(struct kunit *test, int nid,
+						long expected)
 {
-	unsigned int tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		if (heap_kunit_reclaimable(nid) == expected)
-			return true;
-		usleep_range(1000, 2000);
-	}
-
-	return false;
+	/* A CPU may just have been folding its share in. */
+	if (heap_test_reclaimable(nid) != expected)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, expected, heap_test_reclaimable(nid));
 }
+
+/* What a queue's helper does while it must not interfere. */
+static inline void heap_test_do_nothing(struct kthread_work *work) { }
+
+static inline void heap_test_stop_helper(struct deferred_free_queue *queue)
+{
+	timer_shutdown_sync(&queue->timer);
+	kthread_cancel_work_sync(&queue->work);
+	kthread_destroy_worker(queue->worker);
+}
+
+/* For heap_test_map(): how often it was called, and which time it fails. */
+static unsigned int heap_test_maps, heap_test_fail_at;
+/* Called when it has mapped for the first time. */
+static void (*heap_test_then)(struct kunit *test);
+
+/* In place of heap_zero_map(). */
+static inline bool heap_test_map(struct page **map, unsigned int nr)
+{
+	struct kunit *test = kunit_get_current_test();
+	bool ret;
+
+	if (++heap_test_maps == heap_test_fail_at)
+		return false;
+
+	kunit_deactivate_static_stub(test, heap_zero_map);
+	ret = heap_zero_map(map, nr);
+	if (heap_test_maps == 1 && heap_test_then)
+		heap_test_then(test);
+	kunit_activate_static_stub(test, heap_zero_map, heap_test_map);
+
+	return ret;
+}
+
+static inline void heap_test_stub_map(struct kunit *test, unsigned int fail_at,
+				      void (*then)(struct kunit *test))
+{
+	heap_test_maps = 0;
+	heap_test_fail_at = fail_at;
+	heap_test_then = then;
+	kunit_activate_static_stub(test, heap_zero_map, heap_test_map);
+}
+
+/* Somebody uses the bin, for a second. Returns the work that does it. */
+struct work_struct *heap_test_use_bin(struct heap_bin *bin);
+void heap_test_destroy_bin(struct heap_bin *bin);
 
 #endif /* _DMABUF_HEAP_KUNIT_H */

@@ -171,8 +171,8 @@ static void purged(void *data, unsigned long start, unsigned long end,
 static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 		      unsigned int batch)
 {
+	unsigned int clean = nr, i;
 	struct page **map;
-	unsigned int clean;
 	struct stamp s;
 
 	map = kvmalloc_array(batch, sizeof(*map), GFP_KERNEL);
@@ -183,9 +183,13 @@ static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 	vm_unmap_aliases();
 	atomic_set(&purges, 0);
 	stamp_now(&s);
-	clean = heap_zero_pages(pages, nr, method, map, batch);
-	if (method == HEAP_ZERO_VMAP)
+	if (method == HEAP_ZERO_VMAP) {
+		clean = heap_zero_pages(pages, nr, map, batch);
 		vm_unmap_aliases();
+	} else {
+		for (i = 0; i < nr; i++)
+			heap_zero_direct(pages[i]);
+	}
 	stamp_since(&s);
 	kvfree(map);
 	if (clean != nr)
@@ -204,7 +208,7 @@ static int run_zero(unsigned int method, unsigned int order, unsigned int batch,
 	int ret = -ENOMEM;
 
 	if (method > HEAP_ZERO_DIRECT || order > MAX_PAGE_ORDER ||
-	    batch < HEAP_ZERO_BATCH_MIN || batch > HEAP_ZERO_BATCH_MAX ||
+	    batch < 1 || batch > 4096 ||
 	    !nr || mib > 1024)
 		return -EINVAL;
 

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * A heap's zeroed pages: a bin for each order on each node, and one bound
+ */
+#ifndef _DMABUF_HEAP_BINS_H
+#define _DMABUF_HEAP_BINS_H
+
+#include <linux/atomic.h>
+#include <linux/cpuset.h>
+#include <linux/topology.h>
+
+#include "heap_bin.h"
+
+/* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB. */
+#define HEAP_NR_ORDERS	3
+
+extern const unsigned int heap_orders[HEAP_NR_ORDERS];
+
+/**
+ * struct heap_bins - all bins of a heap
+ * @nr_pages:	base pages cached
+ * @max_pages:	bound for @nr_pages; may be exceeded until heap_bins_trim()
+ * @bin:	[node][index into heap_orders]; %NULL where there is none
+ */
+struct heap_bins {
+	atomic_long_t nr_pages;
+	unsigned long max_pages;
+	struct heap_bin *bin[][HEAP_NR_ORDERS];
+};
+
+struct heap_bins *heap_bins_create(void);
+void heap_bins_populate(struct heap_bins *bins);
+
+bool heap_bins_have_room(const struct heap_bins *bins, const struct page *page,
+			 unsigned long more);
+void heap_bins_put(struct heap_bins *bins, struct page **pages, unsigned int nr);
+void heap_bins_refill(struct heap_bins *bins, int nid);
+void heap_bins_release(struct heap_bins *bins, struct page *page);
+
+unsigned long heap_bins_pages_on(const struct heap_bins *bins, int nid);
+unsigned long heap_bins_shrink(struct heap_bins *bins, int nid,
+			       unsigned long nr_pages);
+void heap_bins_trim(struct heap_bins *bins);
+
+/**
+ * heap_bins_local - the bin that a task may take pages from
+ * @bins:	the bins
+ * @i:		index into heap_orders
+ *
+ * Return: the nearest node's, or %NULL if a mempolicy or cpuset says where the
+ * task's memory comes from: the page allocator knows the rules.
+ */
+static inline struct heap_bin *
+heap_bins_local(const struct heap_bins *bins, unsigned int i)
+{
+	int nid = numa_mem_id();
+
+#ifdef CONFIG_NUMA
+	if (nr_online_nodes > 1 &&
+	    (current->mempolicy || !node_isset(nid, cpuset_current_mems_allowed)))
+		return NULL;
+#endif
+
+	return bins->bin[nid][i];
+}
+
+#endif /* _DMABUF_HEAP_BINS_H */

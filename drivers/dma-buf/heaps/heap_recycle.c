@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * From freed to zeroed to kept, see heap_recycle.h
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+#include "heap_bins.h"
+#include "heap_recycle.h"
+#include "heap_sgl.h"
+
+/* Pages to take at a time under the queue's spinlock. */
+#define TAKE_MAX	32
+
+#define ANY_ORDER	UINT_MAX
+
+/**
+ * struct heap_taken - pages that one context has just taken off the queue
+ * @recycle:	whose they are
+ * @batch:	what to gather them in, or %NULL to release them
+ * @order:	take this order only, or %ANY_ORDER
+ * @nr:		pages in @pages
+ * @pages:	head pages
+ */
+struct heap_taken {
+	struct heap_recycle *recycle;
+	struct heap_batch *batch;
+	unsigned int order;
+	unsigned int nr;
+	struct page *pages[TAKE_MAX];
+};
+
+/**
+ * struct heap_batch - pages that one context zeroes together
+ * @taken:	what it has taken and not looked at yet
+ * @refill_nid:	node of a page of order 0 that no bin owned, or %NUMA_NO_NODE
+ * @nr:		pages in @pages
+ * @nr_pages:	the same in base pages
+ * @pages:	head pages; the last one may exceed %HEAP_ZERO_BATCH base pages
+ * @map:	for heap_zero_pages()
+ */
+struct heap_batch {
+	struct heap_taken taken;
+	int refill_nid;
+	unsigned int nr;
+	unsigned int nr_pages;
+	struct page *pages[HEAP_ZERO_BATCH];
+	struct page *map[HEAP_ZERO_BATCH];
+};
+
+static struct heap_batch *heap_batch_create(struct heap_recycle *recycle,
+					    gfp_t gfp)
+{
+	struct heap_batch *batch = kmalloc(sizeof(*batch), gfp);
+
+	if (!batch)
+		return NULL;
+
+	batch->taken.recycle = recycle;
+	batch->taken.batch = batch;
+	batch->taken.order = ANY_ORDER;
+	batch->taken.nr = 0;
+	batch->refill_nid = NUMA_NO_NODE;
+	batch->nr = 0;
+	batch->nr_pages = 0;
+
+	return batch;
+}
+
+/* Zero the batch and put it into the bins. */
+static void heap_batch_flush(struct heap_batch *batch)
+{
+	struct heap_recycle *recycle = batch->taken.recycle;
+	unsigned long lost = 0;
+	unsigned int done, i;
+
+	if (READ_ONCE(recycle->method) == HEAP_ZERO_DIRECT) {
+		for (done = 0; done < batch->nr; done++)
+			heap_zero_direct(batch->pages[done]);
+	} else {
+		done = heap_zero_pages(batch->pages, batch->nr, batch->map,
+				       HEAP_ZERO_BATCH);
+	}
+	/* Nobody may see again what could not be zeroed. */
+	for (i = done; i < batch->nr; i++) {
+		lost += compound_nr(batch->pages[i]);
+		heap_bins_release(recycle->bins, batch->pages[i]);
+	}
+	heap_bins_put(recycle->bins, batch->pages, done);
+	atomic_long_add(batch->nr_pages - lost, &recycle->zeroed);
+	atomic_long_add(lost, &recycle->zero_failed);
+
+	batch->nr = 0;
+	batch->nr_pages = 0;
+}
+
+/* The page allocator knows what to do with a page that went bad. */
+static bool heap_page_poisoned(struct page *page)
+{
+	unsigned int i;
+
+	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		for (i = 0; i < compound_nr(page); i++)
+			if (PageHWPoison(page + i))
+				return true;
+
+	return false;
+}
+
+/* Who else has a reference may still write after we have zeroed the page. */
+static bool heap_batch_wants(const struct heap_batch *batch, struct page *page)
+{
+	return heap_bin_owns(page) && page_count(page) == 1 &&
+	       heap_bins_have_room(batch->taken.recycle->bins, page,
+				   batch->nr_pages) &&
+	       !heap_page_poisoned(page);
+}
+
+static void heap_batch_gather(struct heap_batch *batch, struct page *page)
+{
+	if (heap_batch_wants(batch, page)) {
+		batch->pages[batch->nr++] = page;
+		batch->nr_pages += compound_nr(page);
+		return;
+	}
+
+	if (!PageCompound(page) && !heap_bin_owns(page))
+		batch->refill_nid = page_to_nid(page);
+	heap_bins_release(batch->taken.recycle->bins, page);
+}
+
+static void heap_recycle_add_queued(struct heap_recycle *recycle, int nid,
+				    long nr_pages)
+{
+	atomic_long_add(nr_pages, &recycle->queued[nid]);
+	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr_pages);
+}
+
+static void heap_recycle_unaccount(const struct heap_taken *taken)
+{
+	long nr_pages = 0;
+	unsigned int i;
+	int nid;
+
+	for (i = 0; i < taken->nr; i++) {
+		nid = page_to_nid(taken->pages[i]);
+		nr_pages += compound_nr(taken->pages[i]);
+		if (i + 1 == taken->nr ||
+		    page_to_nid(taken->pages[i + 1]) != nid) {
+			heap_recycle_add_queued(taken->recycle, nid, -nr_pages);
+			nr_pages = 0;
+		}
+	}
+}
+
+static void heap_recycle_account(struct heap_recycle *recycle,
+				 struct heap_sgl *sgl, int sign)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (nr_online_nodes == 1) {
+		heap_recycle_add_queued(recycle, page_to_nid(sg_page(sgl->first)),
+					sign * (long)sgl->nr_pages);
+		return;
+	}
+
+	for_each_sgtable_sg(&sgl->table, sg, i)
+		heap_recycle_add_queued(recycle, page_to_nid(sg_page(sg)),
+					sign * (long)(sg->length >> PAGE_SHIFT));
+}
+
+static unsigned long heap_recycle_take(struct deferred_free_item *item,
+				       unsigned long nr_pages, void *taker)
+{
+	struct heap_sgl *sgl = container_of(item, struct heap_sgl, item);
+	struct heap_taken *taken = taker;
+	unsigned long done = 0;
+	struct page *page;
+
+	/* Largest pages come first. */
+	if (taken->order != ANY_ORDER &&
+	    get_order(sgl->next->length) != taken->order)
+		return 0;
+
+	if (taken->batch)
+		nr_pages = min(nr_pages, HEAP_ZERO_BATCH - taken->batch->nr_pages);
+	while (done < nr_pages && taken->nr < TAKE_MAX) {
+		page = heap_sgl_pop(sgl);
+		if (!page)
+			break;
+		taken->pages[taken->nr++] = page;
+		done += compound_nr(page);
+	}
+
+	return done;
+}
+
+static void heap_recycle_dispose(void *taker, bool last)
+{
+	struct heap_taken *taken = taker;
+	struct heap_bins *bins = taken->recycle->bins;
+	struct heap_batch *batch = taken->batch;
+	unsigned int i;
+
+	heap_recycle_unaccount(taken);
+	for (i = 0; i < taken->nr; i++) {
+		if (batch)
+			heap_batch_gather(batch, taken->pages[i]);
+		else
+			heap_bins_release(bins, taken->pages[i]);
+	}
+	taken->nr = 0;
+	if (!batch || (batch->nr_pages < HEAP_ZERO_BATCH && !last))
+		return;
+
+	if (batch->nr)
+		heap_batch_flush(batch);
+	if (batch->refill_nid != NUMA_NO_NODE) {
+		heap_bins_refill(bins, batch->refill_nid);
+		batch->refill_nid = NUMA_NO_NODE;
+	}
+	/* Several contexts may have seen the same room. */
+	heap_bins_trim(bins);
+}
+
+static void heap_recycle_release(struct deferred_free_item *item, void *owner)
+{
+	struct heap_sgl *sgl = container_of(item, struct heap_sgl, item);
+	struct heap_recycle *recycle = owner;
+
+	heap_sgl_fini(sgl);
+	recycle->free_buffer(sgl);
+}
+
+static const struct deferred_free_ops heap_recycle_ops = {
+	.take = heap_recycle_take,
+	.dispose = heap_recycle_dispose,
+	.release = heap_recycle_release,
+};
+
+static bool heap_recycle_queue(struct heap_recycle *recycle, struct heap_sgl *sgl)
+{
+	unsigned long nr_pages = sgl->nr_pages;
+
+	if (!READ_ONCE(recycle->bins->max_pages))
+		return false;
+
+	/* Before the helper can see it. */
+	heap_recycle_account(recycle, sgl, 1);
+	if (deferred_free_add(&recycle->queue, &sgl->item, nr_pages))
+		return true;
+
+	heap_recycle_account(recycle, sgl, -1);
+	atomic_long_add(nr_pages, &recycle->refused);
+
+	return false;
+}
+
+/**
+ * heap_recycle_free - free a buffer, later if the queue has room
+ * @recycle:	the heap's
+ * @sgl:	its pages, not 0; freed with what it is embedded in
+ *
+ * Context: may sleep.
+ */
+void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
+{
+	struct page *page;
+
+	if (heap_recycle_queue(recycle, sgl))
+		return;
+
+	while ((page = heap_sgl_pop(sgl)))
+		heap_bins_release(recycle->bins, page);
+	heap_recycle_release(&sgl->item, recycle);
+}
+
+/**
+ * heap_recycle_help - do some of the helper thread's work
+ * @recycle:	the heap's
+ * @order:	of the pages that are needed
+ * @nr_pages:	base pages needed
+ *
+ * For a task that found nothing cached while buffers wait: zeroing one of these
+ * costs it what zeroing new memory would, and memory is zeroed once, not twice.
+ * Does nothing if the oldest buffer has no such pages.
+ *
+ * Context: may sleep, allocates.
+ * Return: base pages taken off the queue; not all need be cached now.
+ */
+unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order,
+				unsigned long nr_pages)
+{
+	struct heap_batch *batch;
+	unsigned long done;
+
+	batch = heap_batch_create(recycle, GFP_KERNEL | __GFP_NOWARN |
+				  __GFP_NORETRY);
+	if (!batch)
+		return 0;
+
+	batch->taken.order = order;
+	done = deferred_free_run(&recycle->queue, nr_pages, &batch->taken);
+	atomic_long_add(done, &recycle->helped);
+	kfree(batch);
+
+	return done;
+}
+
+/**
+ * heap_recycle_shrink - give queued pages to the page allocator as they are
+ * @recycle:	the heap's
+ * @nr_pages:	base pages
+ *
+ * Context: any task context, also in reclaim. Takes a spinlock only.
+ * Return: base pages given.
+ */
+unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
+				  unsigned long nr_pages)
+{
+	struct heap_taken taken = {
+		.recycle = recycle,
+		.order = ANY_ORDER,
+	};
+
+	return deferred_free_run(&recycle->queue, nr_pages, &taken);
+}
+
+/**
+ * heap_recycle_create - make an empty queue and start the helper thread
+ * @name:	of the heap
+ * @bins:	where zeroed pages go
+ * @free_buffer: see heap_pool_create()
+ *
+ * The queue takes nothing until its bound is set.
+ *
+ * Context: may sleep.
+ * Return: what to queue buffers in, or %NULL.
+ */
+struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bins,
+					 void (*free_buffer)(struct heap_sgl *sgl))
+{
+	struct heap_recycle *recycle;
+	char thread[TASK_COMM_LEN];
+
+	recycle = kzalloc(struct_size(recycle, queued, nr_node_ids), GFP_KERNEL);
+	if (!recycle)
+		return NULL;
+
+	recycle->bins = bins;
+	recycle->free_buffer = free_buffer;
+	recycle->batch = heap_batch_create(recycle, GFP_KERNEL);
+	snprintf(thread, sizeof(thread), "dma-heap-%s", name);
+	if (!recycle->batch ||
+	    deferred_free_init(&recycle->queue, thread, &heap_recycle_ops,
+			       recycle, &recycle->batch->taken)) {
+		kfree(recycle->batch);
+		kfree(recycle);
+		return NULL;
+	}
+
+	return recycle;
+}

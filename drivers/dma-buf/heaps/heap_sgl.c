@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The pages of one buffer, see heap_sgl.h
+ */
+#include <linux/slab.h>
+
+#include "heap_sgl.h"
+
+/**
+ * heap_sgl_chain - get more entries to fill
+ * @sgl:	the scatterlist, with &heap_sgl.left 0
+ *
+ * The caller may set &heap_sgl.left entries from &heap_sgl.next on to pages, then
+ * calls heap_sgl_added().
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int heap_sgl_chain(struct heap_sgl *sgl)
+{
+	struct scatterlist *segment;
+
+	segment = kcalloc(SG_MAX_SINGLE_ALLOC, sizeof(*segment), GFP_KERNEL);
+	if (!segment)
+		return -ENOMEM;
+
+	/* The last entry of a segment is reserved for this. */
+	sg_chain(sgl->next, 1, segment);
+	sgl->next = segment;
+	sgl->left = SG_MAX_SINGLE_ALLOC - 1;
+
+	return 0;
+}
+
+/**
+ * heap_sgl_pop - take the next page out
+ * @sgl:	the scatterlist, after heap_sgl_end()
+ *
+ * Return: the head page, or %NULL after the last one.
+ */
+struct page *heap_sgl_pop(struct heap_sgl *sgl)
+{
+	struct scatterlist *sg = sgl->next;
+
+	if (!sgl->left)
+		return NULL;
+
+	sgl->left--;
+	sgl->next = sg_next(sg);
+
+	return sg_page(sg);
+}
+
+/**
+ * heap_sgl_fini - free the segments
+ * @sgl:	the scatterlist; its pages must be gone
+ */
+void heap_sgl_fini(struct heap_sgl *sgl)
+{
+	struct scatterlist *link = &sgl->first[sgl->nr_first];
+
+	while (sg_is_chain(link)) {
+		struct scatterlist *segment = sg_chain_ptr(link);
+		struct scatterlist next = segment[SG_MAX_SINGLE_ALLOC - 1];
+
+		kfree(segment);
+		*link = next;
+	}
+}
+
+#ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST
+#include "tests/heap_sgl_kunit.c"
+#endif

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * KUnit tests of a bin: a page in it is zeroed, nobody else's and counted, there are
+ * no more than its bound, and they can be had back
+ */
+#include "heap_kunit.h"
+
+static const struct bin_param {
+	const char *desc;
+	unsigned int order;
+	unsigned int nr;	/* pages a test works with */
+} bin_params[] = {
+	/* More than page_pool gets in one go, so that some remain. */
+	{ "order 0", 0, PP_ALLOC_CACHE_REFILL + 36 },
+	{ "order 4", 4, 20 },
+	{ "order 8", 8, 6 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bin, bin_params, desc);
+
+#define BIN_PAGES	(4 * PP_ALLOC_CACHE_REFILL)
+
+struct bin_ctx {
+	struct heap_bin *bin;
+	unsigned int order;
+	unsigned int nr;
+	unsigned int rest;	/* what a fetch of @nr leaves in the bin */
+	int nid;
+	long reclaimable;
+	atomic_long_t total;
+	struct scatterlist sg[BIN_PAGES];
+	struct page *pages[BIN_PAGES];
+};
+
+/* What the page allocator hands out next is not zeroed. */
+static void dirty_memory(struct bin_ctx *ctx)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctx->nr; i++) {
+		ctx->pages[i] = alloc_pages_node(ctx->nid, GFP_HIGHUSER | __GFP_COMP,
+						 ctx->order);
+		if (!ctx->pages[i])
+			break;
+		heap_test_dirty(ctx->pages[i]);
+	}
+	while (i--)
+		__free_pages(ctx->pages[i], ctx->order);
+}
+
+/* Of the bin, zeroed, and each of them only once. */
+static void expect_pages(struct kunit *test, unsigned int nr)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int i, j;
+
+	for (i = 0; i < nr; i++) {
+		ctx->pages[i] = sg_page(&ctx->sg[i]);
+		KUNIT_EXPECT_EQ(test, ctx->sg[i].length, PAGE_SIZE << ctx->order);
+		KUNIT_EXPECT_TRUE(test, heap_bin_owns(ctx->pages[i]));
+		KUNIT_EXPECT_EQ(test, ctx->order, compound_order(ctx->pages[i]));
+		KUNIT_EXPECT_EQ(test, ctx->nid, page_to_nid(ctx->pages[i]));
+		KUNIT_EXPECT_EQ(test, 1, page_count(ctx->pages[i]));
+		KUNIT_EXPECT_TRUE(test, heap_test_is_zero(ctx->pages[i]));
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_PTR_NE(test, ctx->pages[j], ctx->pages[i]);
+	}
+}
+
+static void expect_counts(struct kunit *test, unsigned int cached,
+			  unsigned int inflight)
+{
+	struct bin_ctx *ctx = test->priv;
+	long nr_pages = (long)cached << ctx->order;
+
+	KUNIT_EXPECT_EQ(test, cached, ctx->bin->cached);
+	KUNIT_EXPECT_EQ(test, inflight, heap_bin_inflight(ctx->bin));
+	KUNIT_EXPECT_EQ(test, nr_pages, atomic_long_read(&ctx->total));
+	heap_test_expect_reclaimable(test, ctx->nid, ctx->reclaimable + nr_pages);
+}
+
+/* All that the test works with; a call gets what is to be had at once. */
+static void fetch_all(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int done, got;
+
+	dirty_memory(ctx);
+	for (done = 0; done < ctx->nr; done += got) {
+		got = heap_bin_fetch(ctx->bin, ctx->sg + done, ctx->nr - done);
+		KUNIT_ASSERT_GT_MSG(test, got, 0U, "memory is fragmented");
+	}
+	expect_pages(test, ctx->nr);
+	expect_counts(test, ctx->rest, ctx->nr);
+}
+
+/* What was put is taken and nothing else; then the bin is empty. */
+static void test_recycle(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int all = ctx->nr + ctx->rest;
+
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(ctx->bin, ctx->sg, 1));
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, true));
+	expect_counts(test, 0, 0);
+	fetch_all(test);
+	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
+	expect_counts(test, all, 0);
+
+	KUNIT_EXPECT_EQ(test, 2U, heap_bin_take(ctx->bin, ctx->sg, 2));
+	expect_counts(test, all - 2, 2);
+	KUNIT_EXPECT_EQ(test, all - 2, heap_bin_take(ctx->bin, ctx->sg + 2, all));
+	expect_counts(test, 0, all);
+	expect_pages(test, all);
+	heap_bin_put(ctx->bin, ctx->pages, all);
+}
+
+/* What leaves is the page allocator's again, also if somebody else holds it. */
+static void test_release(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	struct page **pages = ctx->pages;
+	unsigned int i;
+
+	fetch_all(test);
+	get_page(pages[0]);
+	heap_bin_release(ctx->bin, pages[0]);
+	get_page(pages[1]);
+	heap_bin_put(ctx->bin, pages + 1, 2);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_FALSE(test, heap_bin_owns(pages[i]));
+		KUNIT_EXPECT_EQ(test, 1, page_count(pages[i]));
+		put_page(pages[i]);
+	}
+	expect_counts(test, ctx->rest + 1, ctx->nr - 3);
+	for (i = 3; i < ctx->nr; i++)
+		heap_bin_release(ctx->bin, pages[i]);
+	expect_counts(test, ctx->rest + 1, 0);
+}
+
+/* Never more than its bound, and down to nothing. */
+static void test_bound(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int max = ctx->nr - 2;
+
+	ctx->bin->max = max;
+	fetch_all(test);
+	KUNIT_EXPECT_EQ(test, ctx->rest, heap_bin_shrink(ctx->bin, ctx->rest, true));
+	heap_bin_put(ctx->bin, ctx->pages, max - 1);
+	heap_bin_put(ctx->bin, ctx->pages + max - 1, 3);
+	expect_counts(test, max, 0);
+
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 0, false));
+	KUNIT_EXPECT_EQ(test, 2U, heap_bin_shrink(ctx->bin, 2, false));
+	expect_counts(test, max - 2, 0);
+	KUNIT_EXPECT_EQ(test, max - 2, heap_bin_shrink(ctx->bin, max, false));
+	expect_counts(test, 0, 0);
+}
+
+static struct heap_bin *used_bin;
+static DECLARE_COMPLETION(used_bin_locked);
+
+static void use_fn(struct work_struct *work)
+{
+	mutex_lock(&used_bin->lock);
+	complete(&used_bin_locked);
+	msleep(1000);
+	mutex_unlock(&used_bin->lock);
+}
+
+static DECLARE_WORK(use_work, use_fn);
+
+struct work_struct *heap_test_use_bin(struct heap_bin *bin)
+{
+	used_bin = bin;
+	schedule_work(&use_work);
+	wait_for_completion(&used_bin_locked);
+
+	return &use_work;
+}
+
+void heap_test_destroy_bin(struct heap_bin *bin)
+{
+	heap_bin_add_cached(bin, -(long)bin->cached);
+	page_pool_destroy(bin->pp);
+	kfree(bin);
+}
+
+/* Only a shrinker that has to waits for somebody who uses the bin. */
+static void test_used(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	struct work_struct *work;
+
+	fetch_all(test);
+	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
+	work = heap_test_use_bin(ctx->bin);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_fetch(ctx->bin, ctx->sg, 1));
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, false));
+	KUNIT_EXPECT_TRUE(test, work_busy(work));
+	KUNIT_EXPECT_EQ(test, 1U, heap_bin_shrink(ctx->bin, 1, true));
+	flush_work(work);
+}
+
+static struct page *stub_alloc_fails(struct heap_bin *bin, gfp_t gfp)
+{
+	kunit_deactivate_static_stub(kunit_get_current_test(), heap_bin_alloc);
+
+	return NULL;
+}
+
+/* page_pool fails, and gives pages that were cached when new ones were wanted. */
+static void test_alloc(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int all = ctx->rest + ctx->nr;
+
+	fetch_all(test);
+	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
+	kunit_activate_static_stub(test, heap_bin_alloc, stub_alloc_fails);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(ctx->bin, ctx->sg, 1));
+	kunit_activate_static_stub(test, heap_bin_alloc, stub_alloc_fails);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, true));
+	expect_counts(test, all, 0);
+	KUNIT_EXPECT_EQ(test, 1U, heap_bin_fetch(ctx->bin, ctx->sg, 1));
+	expect_counts(test, all - 1, 1);
+	expect_pages(test, 1);
+	heap_bin_put(ctx->bin, ctx->pages, 1);
+}
+
+#define NR_USERS	4
+#define USER_PAGES	24U
+
+struct bin_stamper {
+	struct heap_bin *bin;
+	unsigned int nr_errors;
+	struct task_struct *task;
+	struct scatterlist sg[USER_PAGES];
+	struct page *pages[USER_PAGES];
+};
+
+/* Returns whether the page had the stamp @from. */
+static bool stamp(struct page *page, unsigned long from, unsigned long to)
+{
+	unsigned long *vaddr = kmap_local_page(page + compound_nr(page) - 1);
+	bool ok = xchg(&vaddr[1], to) == from;
+
+	kunmap_local(vaddr);
+
+	return ok;
+}
+
+/* A page that two tasks own has the wrong stamp for at least one of them. */
+static int stamper_fn(void *data)
+{
+	struct bin_stamper *user = data;
+	unsigned int round, nr, i;
+
+	for (round = 0; !kthread_should_stop(); round++) {
+		nr = round % USER_PAGES + 1;
+		nr = heap_bin_take(user->bin, user->sg, nr) ?:
+		     heap_bin_fetch(user->bin, user->sg, nr);
+		for (i = 0; i < nr; i++) {
+			user->pages[i] = sg_page(&user->sg[i]);
+			if (!stamp(user->pages[i], 0, (unsigned long)user))
+				user->nr_errors++;
+		}
+		cond_resched();
+		for (i = 0; i < nr; i++)
+			if (!stamp(user->pages[i], (unsigned long)user, 0))
+				user->nr_errors++;
+
+		if (round % 64 == 63)
+			heap_bin_shrink(user->bin, 3, false);
+		heap_bin_put(user->bin, user->pages, nr);
+	}
+
+	return 0;
+}
+
+static void test_concurrent(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	struct bin_stamper *users;
+	unsigned int i;
+
+	users = kunit_kcalloc(test, NR_USERS, sizeof(*users), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, users);
+	for (i = 0; i < NR_USERS; i++) {
+		users[i].bin = ctx->bin;
+		users[i].task = kthread_run(stamper_fn, &users[i], "heap_bin_user");
+		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, users[i].task);
+	}
+	msleep(1000);
+	for (i = 0; i < NR_USERS; i++) {
+		if (!IS_ERR(users[i].task))
+			kthread_stop(users[i].task);
+		KUNIT_EXPECT_EQ(test, 0U, users[i].nr_errors);
+	}
+	expect_counts(test, ctx->bin->cached, 0);
+}
+
+static int heap_bin_kunit_init(struct kunit *test)
+{
+	const struct bin_param *param = test->param_value;
+	struct bin_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	if (param->order > MAX_PAGE_ORDER)
+		kunit_skip(test, "there are no such pages");
+
+	ctx->order = param->order;
+	ctx->nr = param->nr;
+	ctx->rest = ctx->order ? 0 : round_up(ctx->nr, PP_ALLOC_CACHE_REFILL) - ctx->nr;
+	ctx->nid = first_memory_node;
+	ctx->reclaimable = heap_test_reclaimable(ctx->nid);
+	ctx->bin = heap_bin_create(ctx->order, ctx->nid,
+				   (unsigned long)BIN_PAGES << ctx->order,
+				   &ctx->total);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->bin);
+	test->priv = ctx;
+
+	return 0;
+}
+
+static void heap_bin_kunit_exit(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+
+	if (!ctx)
+		return;
+
+	/* page_pool waits for ever for what is in use. */
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_inflight(ctx->bin));
+	heap_test_destroy_bin(ctx->bin);
+	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&ctx->total));
+	heap_test_expect_reclaimable(test, ctx->nid, ctx->reclaimable);
+}
+
+static struct kunit_case heap_bin_cases[] = {
+	KUNIT_CASE_PARAM(test_recycle, bin_gen_params),
+	KUNIT_CASE_PARAM(test_release, bin_gen_params),
+	KUNIT_CASE_PARAM(test_bound, bin_gen_params),
+	KUNIT_CASE_PARAM(test_used, bin_gen_params),
+	KUNIT_CASE_PARAM(test_alloc, bin_gen_params),
+	KUNIT_CASE_PARAM(test_concurrent, bin_gen_params),
+	{ }
+};
+
+static struct kunit_suite heap_bin_suite = {
+	.name = "dma_heap_bin",
+	.init = heap_bin_kunit_init,
+	.exit = heap_bin_kunit_exit,
+	.test_cases = heap_bin_cases,
+};
+
+kunit_test_suite(heap_bin_suite);

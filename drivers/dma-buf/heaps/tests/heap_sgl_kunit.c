@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * KUnit tests of the pages of a buffer: what went into the scatterlist comes out of
+ * it, whatever the number of segments
+ *
+ * Nobody looks at the memory of the pages: descriptors without any do.
+ */
+#include "heap_kunit.h"
+
+/* Usable entries of a chained segment. */
+#define SEGMENT		(SG_MAX_SINGLE_ALLOC - 1)
+#define SGL_MAX_PAGES	1000
+
+static const struct sgl_param {
+	const char *desc;
+	unsigned int first;	/* entries that the buffer was allocated with */
+	unsigned int nr;	/* entries it gets */
+	bool no_memory;		/* for one more, for which there is an entry */
+} sgl_params[] = {
+	{ "none", 1, 0 },
+	{ "first segment full", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX },
+	{ "two segments", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX + 1 },
+	{ "two segments full", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX + SEGMENT },
+	{ "one expected, many come", 1, SGL_MAX_PAGES },
+	{ "one, then no memory", 1, 1, true },
+	{ "two segments, then no memory", 1, 1 + SEGMENT, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(sgl, sgl_params, desc);
+
+/* As the heap adds them, some of each order. */
+static unsigned int sgl_order(unsigned int nr, unsigned int i)
+{
+	return i < nr / 3 ? 8 : i < nr / 2 ? 4 : 0;
+}
+
+static struct heap_sgl *sgl_create(struct kunit *test, struct page *pages)
+{
+	const struct sgl_param *param = test->param_value;
+	unsigned int slots = param->first + 1, i, n, order;
+	struct heap_sgl *sgl;
+
+	sgl = kunit_kzalloc(test, struct_size(sgl, first, slots), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgl);
+	heap_sgl_init(sgl, slots);
+	for (i = 0; i < param->nr; i += n) {
+		if (!sgl->left)
+			KUNIT_ASSERT_EQ(test, 0, heap_sgl_chain(sgl));
+		/* As many as there is room for, of one order, but not too many. */
+		order = sgl_order(param->nr, i);
+		for (n = 0; n < min(50, sgl->left) && i + n < param->nr; n++) {
+			if (sgl_order(param->nr, i + n) != order)
+				break;
+			sg_set_page(sgl->next + n, pages + i + n,
+				    PAGE_SIZE << order, 0);
+		}
+		heap_sgl_added(sgl, n, order);
+	}
+	if (param->no_memory && !sgl->left)
+		KUNIT_ASSERT_EQ(test, 0, heap_sgl_chain(sgl));
+	heap_sgl_end(sgl);
+
+	return sgl;
+}
+
+static void test_sgl(struct kunit *test)
+{
+	const struct sgl_param *param = test->param_value;
+	struct scatterlist *sg, *last = NULL;
+	unsigned long nr_pages = 0;
+	unsigned int i;
+	struct heap_sgl *sgl;
+	struct page *pages;
+
+	pages = kunit_kcalloc(test, SGL_MAX_PAGES, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	sgl = sgl_create(test, pages);
+
+	/* What devices see. */
+	for_each_sgtable_sg(&sgl->table, sg, i) {
+		KUNIT_ASSERT_NOT_NULL(test, sg);
+		KUNIT_EXPECT_PTR_EQ(test, pages + i, sg_page(sg));
+		KUNIT_EXPECT_EQ(test, sg->length,
+				PAGE_SIZE << sgl_order(param->nr, i));
+		nr_pages += sg->length >> PAGE_SHIFT;
+		last = sg;
+	}
+	KUNIT_EXPECT_EQ(test, param->nr, sgl->table.nents);
+	KUNIT_EXPECT_EQ(test, nr_pages, sgl->nr_pages);
+	if (last)
+		KUNIT_EXPECT_NULL(test, sg_next(last));
+
+	/* What the queue takes out again. */
+	for (i = 0; i < param->nr; i++)
+		KUNIT_EXPECT_PTR_EQ(test, pages + i, heap_sgl_pop(sgl));
+	KUNIT_EXPECT_NULL(test, heap_sgl_pop(sgl));
+
+	/* No segment is left, and doing it again does nothing. */
+	KUNIT_EXPECT_EQ(test, param->nr + param->no_memory > param->first,
+			sg_is_chain(&sgl->first[param->first]));
+	heap_sgl_fini(sgl);
+	KUNIT_EXPECT_FALSE(test, sg_is_chain(&sgl->first[param->first]));
+	heap_sgl_fini(sgl);
+}
+
+static struct kunit_case heap_sgl_cases[] = {
+	KUNIT_CASE_PARAM(test_sgl, sgl_gen_params),
+	{ }
+};
+
+static struct kunit_suite heap_sgl_suite = {
+	.name = "dma_heap_sgl",
+	.test_cases = heap_sgl_cases,
+};
+
+kunit_test_suite(heap_sgl_suite);
