@@ -44,7 +44,8 @@ expand_list() {
 			echo "$boot $name $kind $seconds $command"
 			continue
 		fi
-		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c; do
+		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c \
+			"$HARNESS"/guest/tests/*.c; do
 			program=$(basename "$program" .c)
 			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
 				echo "$boot $program $kind $seconds $program"
@@ -90,7 +91,7 @@ judge host "$OUT/test/host.list" "$OUT/test/host.log"
 # Charging recycled pages is off by default; the small boot has it off.
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=numa=fake=2 boot nodes debug
-GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND="system_heap.pool_limit_mb=119 system_heap.helper_nice=-1" \
+GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND=system_heap.pool_limit_mb=119 \
 	boot small bench
 
 echo "== guard: warm and cold allocations beside bench/baseline"

@@ -3,7 +3,8 @@
 #
 # programs.sh DIR NAME: compile what runs in the guest of kernel NAME into
 # out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, and
-# the selftests of the grafted tree by the kernel's own kselftest makefiles.
+# the tests that stay here (guest/tests/), and the selftests of the grafted tree by
+# the kernel's own kselftest makefiles.
 # All are static, and see the user-space headers of that very kernel.
 #
 # Promises: nothing else is in bin/; a program whose source is gone is gone, too.
@@ -31,8 +32,8 @@ keep() {	# PROGRAM NAME
 	kept="$kept$2 "
 }
 
-compile() {	# SOURCE NAME
-	ccache gcc -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" \
+compile() {	# SOURCE NAME [FLAG...]
+	ccache gcc -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" "${@:3}" \
 		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
 	gcc -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
 	grep -A4 "^$1.*warning:" "$log" >&2 || true
@@ -45,6 +46,10 @@ for source in "$HARNESS"/bench/*.c; do
 done
 
 selftests=$tree/tools/testing/selftests
+for source in "$HARNESS"/guest/tests/*.c; do
+	compile "$source" "$(basename "$source" .c)" -D_GNU_SOURCE -I "$selftests" \
+		-I "$TOP/tools/testing/selftests/dmabuf-heaps"
+done
 "${KERNEL_MAKE[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
 	KHDR_INCLUDES="-isystem $headers" >>"$log" 2>&1 </dev/null || failed "the selftests"
 for program in "$build"/kselftest/dmabuf-heaps/*; do

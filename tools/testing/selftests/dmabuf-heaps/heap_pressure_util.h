@@ -7,9 +7,9 @@
 #ifndef HEAP_PRESSURE_UTIL_H
 #define HEAP_PRESSURE_UTIL_H
 
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
-#define MAX_BUFS	512
+#define MAX_BUFS	1024
 
 struct bufs {
 	int fd[MAX_BUFS];

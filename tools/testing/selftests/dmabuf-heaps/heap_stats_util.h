@@ -23,8 +23,7 @@
 /* What debugfs tells about one order; all values count pages of that order */
 struct heap_order {
 	unsigned int order;
-	long long cached, hits, misses, recycled;
-	long long released, refilled, inflight;
+	long long cached, hits, misses, inflight;
 };
 
 struct heap_stats {
@@ -69,10 +68,8 @@ static inline int heap_stats_read(struct heap_stats *st)
 
 		line = line ? strchr(line + 1, '\n') : NULL;
 		if (!line ||
-		    sscanf(line, " %u %lld %lld %lld %lld %lld %lld %lld",
-			   &o->order, &o->cached, &o->hits, &o->misses,
-			   &o->recycled, &o->released, &o->refilled,
-			   &o->inflight) != 8)
+		    sscanf(line, " %u %lld %lld %lld %lld", &o->order,
+			   &o->cached, &o->hits, &o->misses, &o->inflight) != 5)
 			return -1;
 	}
 	return 0;

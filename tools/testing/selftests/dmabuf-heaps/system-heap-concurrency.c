@@ -11,7 +11,7 @@
 #include <signal.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 #define NR_WORKERS	4
 #define NR_HELD		8
@@ -144,8 +144,6 @@ static void disturb(double end, bool pressure, const struct heap_params *p)
 			heap_set_param_text("zero_method",
 					    next_random(&rnd) % 2 ?
 					    "vmap" : "direct");
-			heap_set_param("zero_batch",
-				       16 + next_random(&rnd) % 241);
 			heap_set_param("queue_limit_mb",
 				       next_random(&rnd) % 3 ?
 				       p->queue_limit_mb : 1);

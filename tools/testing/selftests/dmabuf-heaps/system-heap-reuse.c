@@ -12,9 +12,12 @@
  * otherwise the test would show only that the page allocator clears pages.
  */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 #define MAX_HELD	128
 
@@ -93,26 +96,16 @@ FIXTURE(reuse)
 FIXTURE_VARIANT(reuse)
 {
 	const char *method;
-	long batch;
 };
 
-FIXTURE_VARIANT_ADD(reuse, vmap_256)
+FIXTURE_VARIANT_ADD(reuse, vmap)
 {
 	.method = "vmap",
-	.batch = 256,
-};
-
-/* Divides no order: batches start and end inside of higher-order pages */
-FIXTURE_VARIANT_ADD(reuse, vmap_17)
-{
-	.method = "vmap",
-	.batch = 17,
 };
 
 FIXTURE_VARIANT_ADD(reuse, direct)
 {
 	.method = "direct",
-	.batch = 256,
 };
 
 FIXTURE_SETUP(reuse)
@@ -124,7 +117,6 @@ FIXTURE_SETUP(reuse)
 	self->heap = heap_open();
 	ASSERT_LE(0, self->heap);
 	ASSERT_EQ(0, heap_set_param_text("zero_method", variant->method));
-	ASSERT_EQ(0, heap_set_param("zero_batch", variant->batch));
 	ASSERT_EQ(0, heap_drain());
 }
 
@@ -323,6 +315,83 @@ TEST_F_TIMEOUT(reuse, closed_by_other_threads, 60)
 		expect_clean(_metadata, &s[i].tally);
 	ASSERT_EQ(0, heap_stats_read(&st));
 	EXPECT_LT(hits, heap_hits(&st));
+}
+
+/* With a limit of 0 nothing is kept and nothing is put off */
+TEST_F_TIMEOUT(reuse, turned_off, 60)
+{
+	struct heap_stats before, after;
+	struct tally t = {};
+	unsigned int i;
+
+	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
+	ASSERT_EQ(0, heap_drain());
+	ASSERT_EQ(0, heap_stats_read(&before));
+	for (i = 0; i < 64; i++) {
+		hold_and_close(self->heap, i % 2 ? 4 * KIB : MIB + 70000, 1, &t);
+		ASSERT_EQ(0, heap_stats_read(&after));
+		EXPECT_EQ(0, after.pool_bytes);
+		EXPECT_EQ(0, after.queue_bytes);
+	}
+	expect_clean(_metadata, &t);
+	EXPECT_EQ(heap_hits(&before), heap_hits(&after));
+}
+
+/* What the kernel command line says of a parameter is what it is at first */
+TEST(boot_parameters)
+{
+	char cmdline[4096], path[128], want[64], *p;
+	int n, end;
+
+	ASSERT_LT(0, read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
+	for (p = cmdline; (p = strstr(p, "system_heap.")); p += end) {
+		char name[64], value[64], is[64] = "";
+
+		end = 1;
+		n = sscanf(p, "system_heap.%63[a-z_]=%63s%n", name, value, &end);
+		ASSERT_EQ(2, n);
+		snprintf(path, sizeof(path),
+			 "/sys/module/system_heap/parameters/%s", name);
+		ASSERT_LT(0, read_text(path, is, sizeof(is)));
+		snprintf(want, sizeof(want), "%.62s\n", value);
+		EXPECT_STREQ(want, is);
+	}
+}
+
+/* More than there is fails at once, and does not try to get it first */
+TEST_F_TIMEOUT(reuse, impossible_sizes, 60)
+{
+	unsigned long lens[] = { ~0UL >> 2, ~0UL >> 1, 0 };
+	struct sysinfo si;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, sysinfo(&si));
+	lens[2] = si.totalram * si.mem_unit + 64 * MIB;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		long long oom_kills = vmstat_read("oom_kill");
+		long long bytes = heap_handed_out();
+
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			int ret;
+
+			/* If it does take all memory, nobody else may suffer */
+			write_text("/proc/self/oom_score_adj", "1000");
+			alarm(10);
+			ret = heap_alloc(self->heap, lens[i]);
+			_exit(ret == -ENOMEM || ret == -EINVAL ? 0 : 1);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status)
+			TH_LOG("length %lx", lens[i]);
+		EXPECT_EQ(oom_kills, vmstat_read("oom_kill"));
+		/* Refused before memory is drained for it */
+		EXPECT_EQ(bytes, heap_handed_out());
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -12,7 +12,7 @@
 
 #include <dirent.h>
 
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 #define FAULT_SLAB	"/sys/kernel/debug/failslab/"
 #define FAULT_PAGE	"/sys/kernel/debug/fail_page_alloc/"

@@ -11,7 +11,7 @@
 #include <linux/mempolicy.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 #define CGROUPS		"/sys/fs/cgroup"
 #define CGROUP		CGROUPS "/dma-heap-test-nodes"

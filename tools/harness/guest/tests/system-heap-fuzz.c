@@ -14,7 +14,7 @@
 #include <sys/sysinfo.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 #define DEFAULT_OPS	25000UL
 #define NR_THREADS	4

@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #include "kselftest_harness.h"
-#include "dma_heap_util.h"
+#include "heap_pool_util.h"
 
 static size_t mixed_size(unsigned int *rnd)
 {
@@ -165,10 +165,9 @@ TEST_F_TIMEOUT(balance, parameters_change, 60)
 		const char *name;
 		long value;
 	} step[] = {
-		{ "zero_batch", 23 }, { "queue_limit_mb", 1 },
-		{ "pool_limit_mb", 4 }, { "pool_limit_mb", 0 },
-		{ "queue_limit_mb", 0 }, { "pool_limit_mb", 16 },
-		{ "zero_batch", 256 },
+		{ "queue_limit_mb", 1 }, { "pool_limit_mb", 4 },
+		{ "pool_limit_mb", 0 }, { "queue_limit_mb", 0 },
+		{ "pool_limit_mb", 16 },
 	};
 	unsigned int i;
 

@@ -223,12 +223,11 @@ static void change(unsigned int me)
 	while (!stopping()) {
 		heap_set_param_text("zero_method", next_random(&rnd) % 4 ?
 				    "vmap" : "direct");
-		heap_set_param("zero_batch", 16 + next_random(&rnd) % 1000);
 		heap_set_param("queue_limit_mb", next_random(&rnd) % 4 ?
 			       p.queue_limit_mb : next_random(&rnd) % 3);
 		heap_set_param("pool_limit_mb", next_random(&rnd) % 4 ?
 			       p.pool_limit_mb : next_random(&rnd) % 32);
-		count(&fig->changes, 4);
+		count(&fig->changes, 3);
 		usleep(200000);
 	}
 	heap_params_restore(&p);

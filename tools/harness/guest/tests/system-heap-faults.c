@@ -366,7 +366,6 @@ TEST_F_TIMEOUT(faults, helper_cannot_map, 120)
 	ASSERT_EQ(0, heap_set_param_text("zero_method", "vmap"));
 	ASSERT_EQ(0, faults_for(helper, true));
 	for (i = 0; i < ARRAY_SIZE(percents); i++) {
-		ASSERT_EQ(0, heap_set_param("zero_batch", i ? 256 : 48));
 		ASSERT_EQ(0, heap_stats_read(&before));
 		rounds(_metadata, self->heap, 4, percents[i]);
 		ASSERT_EQ(0, heap_stats_read(&after));

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory is to be had though those who have their hands on it do not run.
+ *
+ * The helper thread and tasks that use the heap may be of so low a priority that
+ * they lose the processor for long, in the middle of what they do. Reclaim still
+ * finds what is queued, and does not wait for what they have locked.
+ *
+ * Wants a machine with little memory to itself.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "kselftest_harness.h"
+#include "heap_pressure_util.h"
+#include "heap_fault_util.h"
+
+/* More would take this test too long */
+#define MAX_MEMORY	(2048 * (long long)MIB)
+
+/* One buffer, all of it in pages of order 0 */
+#define QUEUED		(64 * MIB)
+#define SPARE		(12 * MIB)
+#define NR_ROUNDS	50
+
+/* What is kept in a pool, what another task uses in turn, and how much at a time */
+#define POOLED		(56 * MIB)
+#define RING_BYTES	(256 * MIB)
+
+/* Until kswapd has met a pool in use so often, or that many rounds */
+#define NR_BUSY		4
+#define NR_TRIMS	20
+#define PIECE_BYTES	(2 * MIB)
+
+#define TRACING		"/sys/kernel/tracing/"
+#define SLOW		TRACING "instances/slow/"
+#define WAIT_EVENT	TRACING "events/lock/contention_begin/"
+/* LCB_F_MUTEX */
+#define WAIT_FILTER	"flags & 32"
+#define SCAN_EVENT	TRACING "events/dma_heap/dma_heap_reclaim/"
+
+/*
+ * Reserves, free pages on CPUs' lists and boosted watermarks would be too much
+ * beside what this test plays with
+ */
+static const struct {
+	const char *path, *value;
+} vm_settings[] = {
+	{ "/proc/sys/vm/min_free_kbytes", "4096" },
+	{ "/proc/sys/vm/percpu_pagelist_high_fraction", "10000" },
+	{ "/proc/sys/vm/watermark_boost_factor", "0" },
+	{ "/proc/sys/vm/watermark_scale_factor", "10" },
+	{ "/proc/sys/vm/compact_unevictable_allowed", "0" },
+};
+
+#define NR_VM_SETTINGS	(sizeof(vm_settings) / sizeof(vm_settings[0]))
+
+FIXTURE(starved)
+{
+	char vm[NR_VM_SETTINGS][32];
+	struct heap_params params;
+	struct bufs ballast;
+	long long oom_kills;
+	pid_t helper;
+	int nice, heap;
+};
+
+FIXTURE_SETUP(starved)
+{
+	const char *missing = heap_missing(&self->params);
+	struct heap_stats st;
+	unsigned int i;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (meminfo_read("MemTotal") > MAX_MEMORY)
+		SKIP(return, "too much memory to fill");
+	self->heap = heap_open();
+	ASSERT_LE(0, self->heap);
+	self->helper = heap_helper();
+	ASSERT_LT(0, self->helper);
+	self->nice = getpriority(PRIO_PROCESS, self->helper);
+	for (i = 0; i < NR_VM_SETTINGS; i++) {
+		ASSERT_LT(0, read_text(vm_settings[i].path, self->vm[i],
+				       sizeof(self->vm[i])));
+		ASSERT_EQ(0, write_text(vm_settings[i].path,
+					vm_settings[i].value));
+	}
+	write_text("/proc/sys/vm/drop_caches", "3");
+	ASSERT_TRUE(heap_drain_all(&st));
+	self->oom_kills = vmstat_read("oom_kill");
+}
+
+FIXTURE_TEARDOWN(starved)
+{
+	unsigned int i;
+
+	drop(&self->ballast, 0);
+	for (i = 0; i < NR_VM_SETTINGS; i++)
+		EXPECT_EQ(0, write_text(vm_settings[i].path, self->vm[i]));
+	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->helper, self->nice));
+	EXPECT_EQ(0, heap_params_restore(&self->params));
+	EXPECT_EQ(self->oom_kills, vmstat_read("oom_kill"));
+	close(self->heap);
+}
+
+/* On the first CPU only; also for kernel threads */
+static int pin(pid_t pid, cpu_set_t *before)
+{
+	cpu_set_t first;
+
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	if (sched_getaffinity(pid, sizeof(*before), before))
+		return -1;
+	return sched_setaffinity(pid, sizeof(first), &first);
+}
+
+static char *map_anonymous(size_t size)
+{
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, size, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void touch(char *p, size_t size, size_t step)
+{
+	size_t at;
+
+	for (at = 0; at < size; at += step)
+		p[at] = 1;
+}
+
+/* Hold memory until only @bytes are available */
+static int leave(int heap, struct bufs *ballast, long long bytes)
+{
+	for (;;) {
+		long long more = meminfo_read("MemAvailable") - bytes;
+		int ret;
+
+		if (more <= 0)
+			return 0;
+		more = (more / 4) & -(long long)MIB;
+		ret = hold(heap, ballast, 1, more ? more : (long long)MIB);
+		if (ret || ballast->nr == MAX_BUFS)
+			return ret ? ret : -ENOSPC;
+	}
+}
+
+/*
+ * Leave @bytes free, in single pages: every other one of twice as many that are
+ * mapped, once all else is held in buffers.
+ */
+static int fragment(int heap, struct bufs *ballast, unsigned long bytes)
+{
+	size_t page = PAGE_BYTES, at;
+	char *p = map_anonymous(2 * bytes);
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	if (mlock(p, 2 * bytes))
+		return -errno;
+	ret = leave(heap, ballast, MIB);
+	for (at = 0; at < 2 * bytes && !ret; at += 2 * page)
+		ret = madvise(p + at, page, MADV_DONTNEED_LOCKED);
+	return ret;
+}
+
+/*
+ * A large buffer of small pages waits, the helper has begun with it and does not
+ * get on. One task then takes what is said to be available.
+ */
+TEST_F_TIMEOUT(starved, late_helper, 120)
+{
+	cpu_set_t own_cpus, helper_cpus;
+	unsigned int begun = 0, killed = 0, single = 0, i;
+	struct heap_stats before, after;
+	long long available;
+	int buf, status;
+	pid_t pid;
+
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->helper, 19));
+	ASSERT_EQ(0, pin(0, &own_cpus));
+	ASSERT_EQ(0, pin(self->helper, &helper_cpus));
+	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 1));
+	ASSERT_EQ(0, heap_set_param("queue_limit_mb", QUEUED / MIB));
+	ASSERT_EQ(0, fragment(self->heap, &self->ballast, QUEUED + SPARE));
+
+	for (i = 0; i < NR_ROUNDS; i++) {
+		ASSERT_EQ(0, heap_wait_idle());
+		ASSERT_EQ(0, heap_stats_read(&before));
+		buf = heap_alloc(self->heap, QUEUED);
+		ASSERT_LE(0, buf);
+		ASSERT_EQ(0, heap_stats_read(&after));
+		single += after.order[2].misses - before.order[2].misses;
+
+		close(buf);
+		available = file_value("/proc/meminfo", "MemAvailable") * KIB;
+		do {
+			usleep(100);
+			ASSERT_EQ(0, heap_stats_read(&after));
+		} while (after.queue_bytes == (long long)QUEUED);
+		begun += after.queue_bytes > 0;
+
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			setpriority(PRIO_PROCESS, 0, -20);
+			_exit(touch_memory(available / 10 * 9));
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		killed += WIFSIGNALED(status);
+		EXPECT_TRUE(WIFSIGNALED(status) || !status);
+	}
+	TH_LOG("%u rounds of %u MiB, %u %% in single pages; the helper had begun in %u",
+	       NR_ROUNDS, (unsigned int)(QUEUED / MIB),
+	       single / (unsigned int)(NR_ROUNDS * QUEUED / PAGE_BYTES / 100),
+	       begun);
+	EXPECT_EQ(0, killed);
+	EXPECT_LT(NR_ROUNDS / 2, begun);
+
+	EXPECT_EQ(0, sched_setaffinity(self->helper, sizeof(helper_cpus),
+				       &helper_cpus));
+	EXPECT_EQ(0, sched_setaffinity(0, sizeof(own_cpus), &own_cpus));
+}
+
+/* Have the pool of single pages keep @bytes, and all others nothing */
+static int fill_pool(int heap, unsigned long bytes)
+{
+	struct heap_stats st;
+	int ret;
+
+	do {
+		struct bufs b = {};
+
+		ret = hold(heap, &b, bytes, 60 * KIB);
+		drop(&b, 0);
+		if (ret || heap_wait_idle() || heap_stats_read(&st))
+			return ret ? ret : -EIO;
+	} while (st.pool_bytes < (long long)bytes / 4 * 3);
+	return 0;
+}
+
+static int set_policy(int policy, int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+
+	return sched_setscheduler(0, policy, &param);
+}
+
+/* Empty the pool, for which its lock is taken, when nobody else wants to run */
+static void trim(int from, int to)
+{
+	char c;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (set_policy(SCHED_IDLE, 0))
+		_exit(1);
+	while (read(from, &c, 1) == 1)
+		if (heap_set_param("pool_limit_mb", 1) || write(to, &c, 1) != 1)
+			_exit(2);
+	_exit(0);
+}
+
+/* Sum of the low watermarks, in bytes */
+static long long low_watermark(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	long long sum = 0, nr;
+	char line[256];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " low %lld", &nr) == 1)
+			sum += nr;
+	fclose(file);
+	return sum * PAGE_BYTES;
+}
+
+/*
+ * Go round, leaving clean memory behind, until kswapd is called, and do not let
+ * anybody else run here while it works. Without sleeping, so no statistics.
+ */
+static void use_memory(char *ring, size_t *at)
+{
+	long long low = low_watermark();
+	double end;
+
+	while (file_value("/proc/meminfo", "MemFree") * (long long)KIB > low) {
+		touch(ring + *at, PIECE_BYTES, PAGE_BYTES);
+		madvise(ring + *at, PIECE_BYTES, MADV_FREE);
+		*at = (*at + PIECE_BYTES) % RING_BYTES;
+	}
+	end = seconds() + 0.3;
+	while (seconds() < end)
+		;
+}
+
+/* Have each page traced, with its stack, that @pid frees: that takes a while */
+static int slow_down(pid_t pid)
+{
+	char filter[64];
+
+	if (mkdir(SLOW, 0700) && errno != EEXIST)
+		return -errno;
+	snprintf(filter, sizeof(filter), "common_pid == %d", pid);
+	return write_text(SLOW "options/stacktrace", "1") ?:
+	       write_text(SLOW "events/kmem/mm_page_free/filter", filter) ?:
+	       write_text(SLOW "events/kmem/mm_page_free/enable", "1");
+}
+
+/* Lines of the trace with @comm, @event and @what */
+static int count_trace(const char *comm, const char *event, const char *what)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	char line[512];
+	int found = 0;
+
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f))
+		found += strstr(line, comm) && strstr(line, event) &&
+			 strstr(line, what);
+	fclose(f);
+	return found;
+}
+
+/*
+ * A task of the idle class has begun to empty a pool, and loses the processor to
+ * one that uses memory. There is enough that kswapd can reclaim, and it must not
+ * wait for the pool.
+ */
+TEST_F_TIMEOUT(starved, idle_user, 120)
+{
+	int from[2], to[2], status, waits = 0, busy = 0;
+	struct rlimit files = { 2 * MAX_BUFS, 2 * MAX_BUFS };
+	unsigned int i;
+	size_t at = 0;
+	char *ring, c = 0;
+	cpu_set_t own_cpus;
+	pid_t pid;
+
+	if (access(WAIT_EVENT "enable", W_OK))
+		SKIP(return, "no trace events of locks");
+	ASSERT_EQ(0, pin(0, &own_cpus));
+	ASSERT_EQ(0, write_text("/proc/sys/vm/watermark_scale_factor", "100"));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	ASSERT_EQ(0, pipe(to));
+	ASSERT_EQ(0, pipe(from));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(to[1]);
+		trim(to[0], from[1]);
+	}
+	ASSERT_EQ(0, slow_down(pid));
+
+	ASSERT_EQ(0, leave(self->heap, &self->ballast,
+			   RING_BYTES / 4 * 3));
+	ring = map_anonymous(RING_BYTES);
+	ASSERT_NE(NULL, ring);
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
+	ASSERT_EQ(0, write_text(WAIT_EVENT "filter", WAIT_FILTER));
+	ASSERT_EQ(0, write_text(WAIT_EVENT "enable", "1"));
+	ASSERT_EQ(0, write_text(SCAN_EVENT "enable", "1"));
+
+	for (i = 0; i < NR_TRIMS && waits + busy < NR_BUSY; i++) {
+		ASSERT_EQ(0, heap_set_param("pool_limit_mb", POOLED / MIB));
+		ASSERT_EQ(0, fill_pool(self->heap, POOLED));
+		/* Let it begin, but interrupt it, even in the kernel */
+		ASSERT_EQ(0, set_policy(SCHED_FIFO, 1));
+		ASSERT_EQ(1, write(to[1], &c, 1));
+		usleep(100);
+		use_memory(ring, &at);
+		ASSERT_EQ(0, set_policy(SCHED_OTHER, 0));
+		ASSERT_EQ(1, read(from[0], &c, 1));
+		waits = count_trace("kswapd0-", "contention_begin:", "");
+		busy = count_trace("kswapd0-", "dma_heap_reclaim:",
+				   "queued=0 cached=0");
+	}
+	EXPECT_EQ(0, rmdir(SLOW));
+	close(to[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_EQ(0, write_text(WAIT_EVENT "enable", "0"));
+	ASSERT_EQ(0, write_text(SCAN_EVENT "enable", "0"));
+	ASSERT_EQ(0, write_text(WAIT_EVENT "filter", "0"));
+
+	TH_LOG("in %u rounds kswapd waited %d times, and went on %d times",
+	       i, waits, busy);
+	EXPECT_EQ(0, waits);
+	EXPECT_LT(0, busy);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(own_cpus), &own_cpus));
+}
+
+TEST_HARNESS_MAIN
