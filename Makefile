@@ -31,8 +31,10 @@ help:
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
 	@echo "                (SOAK_KERNEL=debug: fewer bytes, but every checker)"
 	@echo "make shell      an interactive guest"
+	@echo "make bench-series    what each patch of the series brings, for its message"
 	@echo "make patches    cut the series for a maintainer, into out/series/"
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
+	@echo "make show-exporter   the kernel's system_heap.c with our edits"
 	@echo "make check      look at it patch by patch: applies, builds, checkpatch, ..."
 	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series/check.sh)"
 	@echo "make clean      remove what was made here (out/)"
@@ -63,6 +65,12 @@ kcsan:
 soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
 
+bench-series:
+	@$(HARNESS)/series/bench.sh
+
+show-exporter:
+	@$(HARNESS)/kernel/show-exporter.sh
+
 patches:
 	@$(HARNESS)/patches.sh
 
@@ -76,5 +84,5 @@ distclean:
 	@$(HARNESS)/clean.sh all
 
 .PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory mutants kcsan soak shell patches check \
+	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
 	clean distclean

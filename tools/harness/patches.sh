@@ -4,7 +4,8 @@
 # patches.sh: the series as patches that git am takes, for the kernel that KERNEL
 # chooses, in out/series/KERNEL/.  What is in which patch and what the messages
 # are is in series/; their figures come from out/bench-KERNEL.json, and if that was
-# measured with other sources than these it is said.
+# measured with other sources than these it is said. Those of single patches come
+# from out/bench-series-KERNEL.json (make bench-series).
 #
 #   AUTHOR="Name <mail>"    who sends it; without, nobody does, and that is said
 #   SIGNOFF=1               add the author's Signed-off-by
@@ -37,17 +38,25 @@ awk -v version="$version" -f "$HARNESS/series/numbers.awk" "$figures" >"$work/nu
 grep -qF "\"sources\":\"$(sources_id)\"" "$figures" ||
 	say "$figures is of other sources than these: make bench KERNEL=$kernel measures them"
 
+each=$(series_figures_each "$kernel")
+if [ ! -f "$each" ]; then
+	say "figures of single patches are those of all together: make bench-series KERNEL=$kernel"
+elif awk -f "$HARNESS/series/each.awk" "$each" >>"$work/numbers"; then
+	grep -qF "\"sources\":\"$(sources_id)\"" "$each" ||
+		say "$each is of other sources than these: make bench-series KERNEL=$kernel"
+fi
+
 repo=$("$HARNESS/series/base.sh" "$dir")
 base=$(git_plain -C "$repo" rev-parse pristine)
 "$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")"
 series_numbers_more "$repo" >>"$work/numbers"
 export SERIES_NUMBERS=$work/numbers
 "$HARNESS/series/cut.sh" "$repo" "$base" "$work/stage" "$version" >"$work/commits"
-series_format "$repo" "$base" "$(tail -n 1 "$work/commits")" "$kernel" "$work/patches"
+series_format "$repo" "$base" "$work/commits" "$kernel" "$work/patches"
 
 rm -rf "$out"
 mv "$work/patches" "$out"
 rm -rf "$work"
-(cd "$out" && awk 'FNR == 1 { name = FILENAME } /^Subject: / { print "  " name }' ./*.patch | sed 's,\./,,') >&2
+(cd "$out" && for set in $(series_sets); do printf '  %s\n' "$set"/*.patch; done) >&2
 [ -n "${AUTHOR:-}" ] || say "From: nobody; AUTHOR=\"Name <mail>\" SIGNOFF=1 makes it yours"
 echo "$out"

@@ -36,14 +36,14 @@ heaps_make() {
 while read -r file; do
 	found=$(cd "$tree" && perl scripts/checkpatch.pl --strict --terse --no-summary \
 		--show-types -f "$file" 2>&1) || true
-	result "checkpatch $file" "$found"
+	result "checkpatch ${file#"$TOP/"}" "$found"
 	case $file in
 	drivers/* | include/linux/*)
 		found=$(cd "$tree" && scripts/kernel-doc -none -Wall "$file" 2>&1) || true
 		result "kernel-doc $file" "$found"
 		;;
 	esac
-done < <(sources)
+done < <(sources; find "$HARNESS/guest/tests" -name '*.[ch]' | sort)
 
 result "shellcheck tools/harness .ci/run" \
 	"$(complaint shellcheck -f gcc "$HARNESS"/*.sh "$HARNESS"/*/*.sh "$TOP/.ci/run")"

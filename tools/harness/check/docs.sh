@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # docs.sh DIR: whether our documents are what the kernel tree in DIR wants:
-# htmldocs of them without a warning, every source's kernel-doc in one of them,
+# htmldocs of them and of the sources they include without a warning,
 # ABI files that are valid and name what the code has, references that lead
 # somewhere, and a MAINTAINERS entry that is in its place and covers our files.
 #
@@ -30,12 +30,9 @@ ours() { (cd "$TOP" && find "$@" -type f 2>/dev/null | sort); }
 # Ours, and the kernel's that kernel/edits/docs.edit has changed; no tables of contents.
 documents() { grep -E '^Documentation/.*\.rst$' "$1/grafted" | grep -v '/index\.rst$'; }
 
-# With comments that only a document makes readable.
+# Sources that one of our documents includes.
 commented() {
-	ours drivers include | grep -E '\.[ch]$' | grep -v /tests/ |
-		while read -r file; do
-			! grep -q '^/\*\*$' "$TOP/$file" || echo "$file"
-		done
+	(cd "$TOP" && grep -rhs '^\.\. kernel-doc::' Documentation) | sed 's/.*:: *//' | sort -u
 }
 
 make_tree() {
@@ -85,8 +82,6 @@ done
 
 for file in $(commented); do
 	found=$(echo "$file" | warnings)
-	(cd "$tree" && documents "$1" | xargs grep -qxF ".. kernel-doc:: $file") ||
-		found="$found no document has it"
 	result "htmldocs $file" "$found"
 done
 
@@ -103,7 +98,7 @@ done
 
 # What the code has, against what the ABI files name.
 abi_dir=$TOP/Documentation/ABI/testing
-found=$(diff <(sed -n 's/^[a-z]*_param_cb(\([a-z_]*\),.*/\1/p' "$TOP/$heaps/system_heap.c" | sort) \
+found=$(diff <(sed -n 's/^[a-z]*_param_cb(\([a-z_]*\),.*/\1/p' "$tree/$heaps/system_heap.c" | sort) \
 	<(sed -n 's,^What:.*/parameters/,,p' "$abi_dir/sysfs-module-system_heap" | sort)) || true
 result "ABI names every parameter" "$found"
 found=$(diff <({

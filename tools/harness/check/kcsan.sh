@@ -17,7 +17,8 @@ programs=("$@")
 [ $# -gt 0 ] || programs=(system-heap-{concurrency,reuse,balance,fuzz})
 for program in "${programs[@]}"; do
 	[ "$program" = dmabuf-heap ] || [ -f "$TOP/tools/testing/selftests/dmabuf-heaps/$program.c" ] ||
-		die "ONLY=$program: may be programs of tools/testing/selftests/dmabuf-heaps/"
+		[ -f "$HARNESS/guest/tests/$program.c" ] ||
+		die "ONLY=$program: may be programs of tools/testing/selftests/dmabuf-heaps/ or guest/tests/"
 done
 run=$OUT/runs/kcsan
 work=$OUT/kcsan-report

@@ -18,7 +18,8 @@
 #   replace | before | after  followed by the anchor, lines that start with "|"
 #   cut                       drop the anchor, and what follows up to "until"
 #   until                     a second anchor, the first such lines after the cut's,
-#                             which stay; without it the anchor alone is cut
+#                             which stay; without it the anchor alone is cut, with
+#                             no lines all that follows
 #   every                     replace the anchor wherever it is, to the end of a
 #                             line, once or more in all the files together
 #   append                    at the end of the file, no anchor
@@ -74,12 +75,13 @@ sub parse {
 		} elsif (/^kernel\s+(.+)/) {
 			$kernels = $1;
 		} elsif (/^(replace|before|after|append|cut|every)$/) {
-			push @ops, { verb => $1, anchor => '', text => '', until => '',
+			push @ops, { verb => $1, anchor => '', text => '', until => undef,
 				at => "$name:$n", files => $file, into => $into,
 				kernels => $kernels };
 			$slot = $1 eq 'append' ? undef : \$ops[-1]{anchor};
 		} elsif (/^(with|until)$/ && @ops) {
 			$slot = \$ops[-1]{$text{$1}};
+			$$slot //= '';
 		} elsif (/^fragment\s+(\S+)$/ && @ops) {
 			$ops[-1]{fragment} = $1;
 		} else {
@@ -142,8 +144,9 @@ sub edited {
 	die "edit $op->{at}: anchor $how in $file of $label\n" unless $count == 1;
 	if ($op->{verb} eq 'cut') {
 		my $until = $op->{until};
+		$until = defined $until ? length $until ? qr/(?=^\Q$until\E)/m : qr/\z/ : qr//;
 		die "edit $op->{at}: nothing to cut until in $file of $label\n"
-			unless $text =~ s/^\Q$anchor\E.*?(?=^\Q$until\E)/$new/ms;
+			unless $text =~ s/^\Q$anchor\E.*?$until/$new/ms;
 	} elsif ($op->{verb} eq 'replace') {
 		$text =~ s/^\Q$anchor\E/$new/m;
 	} elsif ($op->{verb} eq 'before') {

@@ -21,8 +21,10 @@ export GIT_COMMITTER_NAME=Nobody GIT_COMMITTER_EMAIL=nobody@invalid
 git_plain -C "$repo" am --abort >/dev/null 2>&1 || true
 git_plain -C "$repo" checkout -q --force --detach "$base"
 git_plain -C "$repo" clean -q -f -d -x
-# All but the cover letter.
-mapfile -t mails < <(find "$patches" -name '*.patch' ! -name '0000-*' | sort)
+# Set by set, all but the cover letters.
+mapfile -t mails < <(for set in $(series_sets); do
+	find "$patches/$set" -name '*.patch' ! -name '0000-*' | sort
+done)
 git_plain -C "$repo" am -q --whitespace=error-all --committer-date-is-author-date \
 	"${mails[@]}" >&2 ||
 	die "git am does not take the series"

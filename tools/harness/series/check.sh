@@ -83,6 +83,8 @@ if [ -f "$figures" ] && awk -v version="$version" -f "$HARNESS/series/numbers.aw
 	"$figures" >"$work/numbers" 2>/dev/null; then
 	export SERIES_NUMBERS=$work/numbers
 	series_numbers_more "$repo" >>"$work/numbers"
+	each=$(series_figures_each "$kernel")
+	[ ! -f "$each" ] || awk -f "$HARNESS/series/each.awk" "$each" >>"$work/numbers"
 fi
 unset AUTHOR SIGNOFF TRAILERS
 
@@ -90,7 +92,7 @@ mapfile -t names < <(series_names)
 cut_series() {
 	"$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "$(series_few "$dir")" &&
 		"$HARNESS/series/cut.sh" "$repo" pristine "$work/stage" "$version" >"$work/commits" &&
-		series_format "$repo" pristine "$(tail -n 1 "$work/commits")" "$kernel" "$work/patches"
+		series_format "$repo" pristine "$work/commits" "$kernel" "$work/patches"
 }
 if ! found=$(cut_series 2>&1); then
 	result "the series is cut" "${found:-no reason}"
@@ -98,9 +100,12 @@ if ! found=$(cut_series 2>&1); then
 fi
 result "the series is cut: ${#names[@]} patches for linux $version" ""
 mapfile -t commits <"$work/commits"
+mapfile -t mails < <(for set in $(series_sets); do
+	(cd "$work/patches" && find "$set" -name '*.patch' ! -name '0000-*' | sort)
+done)
 
 if wanted apply; then
-	result "git am applies it, and the outcome is the grafted tree" \
+	result "git am applies the sets in order, and the outcome is the grafted tree" \
 		"$(complaint "$HARNESS/series/apply.sh" "$repo" pristine "$work/patches" "$work/stage")"
 fi
 # What the builds and tools look at.
@@ -108,10 +113,10 @@ checkout() { git_plain -C "$repo" checkout -q --force "$1" && git_plain -C "$rep
 checkout "${commits[-1]}"
 
 checkpatch_all() {
-	local i line type allowed n reason
+	local i line type allowed n reason set
 	for ((i = 1; i <= ${#names[@]}; i++)); do
 		{ (cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary --show-types \
-			"$work/patches/$(printf '%04d' "$i")"-*.patch 2>&1) || true; } |
+			"$work/patches/${mails[i - 1]}" 2>&1) || true; } |
 			sed "s,^$work/patches/,," >"$work/checkpatch"
 		while IFS= read -r line; do
 			type=$(sed -n 's/^[^ ]*: [A-Z]*:\([A-Z_]*\):.*/\1/p' <<<"$line")
@@ -130,11 +135,14 @@ checkpatch_all() {
 		[ -z "$allowed" ] || grep -qxF "$allowed $n" "$work/allowed" ||
 			echo "series/checkpatch.allow: $allowed $n is not needed ($reason)"
 	done < <(sed 's/#.*//' "$series/checkpatch.allow")
-	# Of the cover letter the text; the list of files has long lines.
-	sed '/^ create mode /d' "$work/patches"/0000-*.patch >"$work/0000-cover-letter.patch"
-	(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary \
-		--show-types "$work/0000-cover-letter.patch" 2>&1 || true) | grep -v MISSING_SIGN_OFF |
-		sed "s,^$work/,," || true
+	# Of the cover letters the text; the list of files has long lines.
+	for set in $(series_sets); do
+		[ -f "$series/$set.cover" ] || continue
+		sed '/^ create mode /d' "$work/patches/$set"/0000-*.patch >"$work/$set-cover-letter.patch"
+		(cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl --strict --terse --no-summary \
+			--show-types "$work/$set-cover-letter.patch" 2>&1 || true) | grep -v MISSING_SIGN_OFF |
+			sed "s,^$work/,," || true
+	done
 }
 ! wanted checkpatch || result "checkpatch.pl --strict, of each patch" "$(checkpatch_all)"
 
@@ -211,7 +219,7 @@ lost() {
 # Warnings in our files, errors wherever they are.
 complaints() {
 	grep -E '(warning|error):|\*\*\* |undefined|ERROR|WARNING' "$1" | sed "s,$repo/,,; s,^\(\.\./\)*,," |
-		grep -E "$heaps/|include/linux/deferred_free.h|include/trace/events/dma_heap.h|error:|\*\*\* |undefined|ERROR: modpost" |
+		grep -E "$heaps/|include/trace/events/dma_heap.h|error:|\*\*\* |undefined|ERROR: modpost" |
 		sort -u || true
 }
 
@@ -231,12 +239,10 @@ make_and_look() {
 
 # build CONFIG NUMBER: the objects as they are after that patch; and link.
 build() {
-	local log=$work/build-$1.log targets=("$heaps/") found
+	local log=$work/build-$1.log found
 	found=$(configure "$1") || { echo "${found:-not configured}"; return 0; }
 	[ -z "$found" ] || { echo "$found"; return 0; }
-	# Nothing selects it in the beginning, but it has to build.
-	[ "$1" = n ] || targets+=("$heaps/deferred_free.o")
-	make_and_look "$1" "$log" W=1 "${targets[@]}"
+	make_and_look "$1" "$log" W=1 "$heaps/"
 	[ "$2" -lt ${#names[@]} ] || lost "$1"
 	case $1 in arc | debian) return 0 ;; esac
 	case " $link " in

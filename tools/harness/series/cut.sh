@@ -10,7 +10,7 @@
 # AUTHOR="Name <mail>", SIGNOFF=1 and TRAILERS="Key: value; Key: value" are as in
 # patches.sh.
 #
-# Promises: every staged file is in exactly one patch, and the last commit's tree
+# Promises: the last commit's tree
 # is BASE's with the staged files, or the exit is non-zero; nothing in REPO changes
 # but that objects are added; the same input gives the same commits.
 . "$(dirname "$0")/../lib.sh"
@@ -25,58 +25,9 @@ kernel=$(echo "$version" | cut -d. -f1,2)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 
+"$HARNESS/series/states.sh" "$stage" "$kernel" "$tmp"
 mapfile -t names < <(series_names)
-[ ${#names[@]} -gt 0 ] || die "no patches in series/patches.list"
-for name in "${names[@]}"; do
-	[ -f "$series/$name.message" ] || die "no series/$name.message"
-done
-for file in "$series"/*.without "$series"/*.message; do
-	name=$(basename "${file%.*}")
-	case " cover ${names[*]} " in
-	*" $name "*) ;;
-	*) die "series/$(basename "$file") is of no patch in series/patches.list" ;;
-	esac
-done
-
-# "NAME PATH" for each staged file: the first pattern that fits.
-(cd "$stage" && find . -type f | sed 's,^\./,,' | sort) >"$tmp/staged"
-perl -e '
-	my (@patterns, %used, $bad);
-	open(my $list, "<", shift) or die;
-	while (<$list>) {
-		next if /^#|^\s*$/;
-		my ($name, @globs) = split;
-		for (@globs) {
-			my $re = join ".*", map { join "[^/]*", map quotemeta, split /\*/, $_, -1 } split /\*\*/, $_, -1;
-			push @patterns, [$name, $_, qr/^$re$/];
-		}
-	}
-	while (<STDIN>) {
-		chomp;
-		my $path = $_;
-		my ($p) = grep { $path =~ $_->[2] } @patterns;
-		if (!$p) { print STDERR "  $path\n"; $bad = 1; next }
-		$used{$p->[1]} = 1;
-		print "$p->[0] $path\n";
-	}
-	die "these files of the series are in no patch of series/patches.list\n" if $bad;
-	for (@patterns) { die "series/patches.list: there is no $_->[1]\n" unless $used{$_->[1]} }
-' "$series/patches.list" <"$tmp/staged" >"$tmp/owners" || die "the series cannot be cut"
-
-# From the end to the beginning: take out one patch after the other.
 n=${#names[@]}
-cp -r "$stage" "$tmp/$n"
-for ((i = n; i > 1; i--)); do
-	name=${names[i - 1]}
-	before=$tmp/$((i - 1))
-	cp -r "$tmp/$i" "$before"
-	# The files that come with the patch first: its edits are of the others.
-	awk -v n="$name" '$1 == n { print $2 }' "$tmp/owners" |
-		(cd "$before" && xargs -r rm --)
-	[ ! -f "$series/$name.without" ] ||
-		perl "$HARNESS/kernel/edit.pl" "the series before \"$name\"" "$kernel" "$TOP" "$before" -- \
-			"$series/$name.without" || die "series/$name.without does not fit the files"
-done
 
 export GIT_INDEX_FILE=$tmp/index
 author=${AUTHOR:-Nobody <nobody@invalid>}

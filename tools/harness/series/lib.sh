@@ -76,6 +76,9 @@ bench_figures() {
 	echo "$file"
 }
 
+# series_figures_each KERNEL: the same of the patches one by one, from series/bench.sh.
+series_figures_each() { echo "$OUT/bench-series-$1.json"; }
+
 # series_fill KERNEL FILE: a message, with the figures in $SERIES_NUMBERS if there
 # are any.
 series_fill() {
@@ -86,18 +89,33 @@ series_fill() {
 		die "$(basename "$2") asks for figures that there are not"
 }
 
-# series_format REPO BASE TIP KERNEL DIR: the commits as mail, with the cover letter.
+# series_format REPO BASE COMMITS KERNEL DIR: the commits that are in the file COMMITS
+# as mail, each set in a directory of its own that says on what it is based.
 series_format() {
+	local base=$2 tip set n=0
+	for set in $(series_sets); do
+		n=$((n + $(series_names "$set" | wc -l)))
+		tip=$(sed -n "${n}p" "$3")
+		series_format_set "$1" "$base" "$tip" "$4" "$5/$set" "$set"
+		base=$tip
+	done
+}
+
+# series_format_set REPO BASE TIP KERNEL DIR SET: with the cover letter SET.cover.
+series_format_set() {
 	local cover=$5/0000-cover-letter.patch who=${AUTHOR:-Nobody <nobody@invalid>} mail
+	local letter=--cover-letter
 	mail=${who##*<}
 	mkdir -p "$5"
+	[ -f "$series/$6.cover" ] || letter=--no-cover-letter
 	# A committer is only named in the cover letter's header.
 	GIT_COMMITTER_NAME=${who% <*} GIT_COMMITTER_EMAIL=${mail%>} \
 	GIT_COMMITTER_DATE=2026-01-02T00:00:00Z \
 	git_plain -C "$1" -c diff.noprefix=false -c format.pretty=email format-patch -q \
-		--cover-letter --base="$2" --full-index --no-renames --no-signature \
+		$letter --base="$2" --full-index --no-renames --no-signature \
 		--diff-algorithm=histogram --stat=72 -o "$5" "$2..$3"
-	series_fill "$4" "$series/cover.message" >"$5/cover"
+	[ -f "$cover" ] || return 0
+	series_fill "$4" "$series/$6.cover" >"$5/cover"
 	awk -v message="$5/cover" '
 		/^Subject: / && !subject {
 			getline text < message
@@ -117,13 +135,18 @@ series_format() {
 	rm "$5/cover"
 }
 
-series_names() { awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$series/patches.list"; }
+# All of them, or those of one SET.
+series_names() { awk -v set="${1:-}" '!/^#/ && NF && (set == "" || $1 == set) && !seen[$2]++ { print $2 }' "$series/patches.list"; }
+series_sets() { awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$series/patches.list"; }
 
 # series_numbers_more REPO: what else messages ask for: @BASE@, where the base commit
-# comes from, and @NR_NAME@, the number of each patch.
+# comes from, and @NR_NAME@, the number of each patch in its set.
 series_numbers_more() {
 	printf '@BASE@\n%s\n' "$(git_plain -C "$1" log -1 --format=%s pristine | sed "s/.*as in Debian's //")"
-	series_names | awk '{ gsub("-", "_"); printf "@NR_%s@\n%d\n", toupper($0), NR }'
+	local set
+	for set in $(series_sets); do
+		series_names "$set" | awk '{ gsub("-", "_"); printf "@NR_%s@\n%d\n", toupper($0), NR }'
+	done
 }
 
 # series_few DIR: a repository like base.sh makes, but only of what the series
@@ -133,7 +156,8 @@ series_few() {
 	local paths few new deb
 	mapfile -t paths < <({
 		(cd "$TOP" && find drivers include tools/testing Documentation -type f)
-		awk '$1 == "file" && !/\*/ { print $2 }' "$HARNESS"/kernel/edits/*.edit
+		awk '$1 == "file" && !/\*/ { print $2 }' "$HARNESS"/kernel/edits/*.edit \
+			"$TOP/drivers/dma-buf/heaps/system_heap.edit"
 	} | sort -u)
 	few=$repos/$(basename "$1")/few-$(printf '%s\n' "${paths[@]}" | sha256sum | cut -c1-12)
 	if [ ! -d "$few" ]; then

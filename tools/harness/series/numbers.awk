@@ -75,6 +75,20 @@ END {
 	print row("loop of both, before", "churn pair", "stock")
 	print row("loop of both", "churn pair", "system")
 
+	# Of all patches together; bench-series.sh measures each.
+	print "@DEFER@\n" head
+	print row("close, before", "close close", "stock")
+	print row("close", "close close", "system")
+	print "@POOL@\n" head
+	print row("allocate, before", "warm alloc", "stock")
+	print row("allocate", "warm alloc", "system")
+	print "@HELP@\n" head
+	print row("loop of both, stock", "churn pair", "stock")
+	print row("loop of both", "churn pair", "system")
+	split("DEFER POOL HELP", patch, " ")
+	for (i = 1; i <= 3; i++)
+		print "@OF_" patch[i] "@\nMedians on an emulated processor that counts instructions, of all patches\ntogether; \"before\" or \"stock\" is the heap without any."
+
 	print "@USE@\n" head
 	print row("mmap, before", "mmap mmap", "stock")
 	print row("mmap", "mmap mmap", "system")

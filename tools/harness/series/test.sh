@@ -19,6 +19,6 @@ cp -r "$few" "$tmp/repo"
 "$HARNESS/kernel/stage.sh" series "$version" "$tmp/stage" "$tmp/repo"
 unset AUTHOR SIGNOFF TRAILERS SERIES_NUMBERS
 "$HARNESS/series/cut.sh" "$tmp/repo" pristine "$tmp/stage" "$version" >"$tmp/commits"
-series_format "$tmp/repo" pristine "$(tail -n 1 "$tmp/commits")" "$kernel" "$tmp/patches"
+series_format "$tmp/repo" pristine "$tmp/commits" "$kernel" "$tmp/patches"
 "$HARNESS/series/apply.sh" "$tmp/repo" pristine "$tmp/patches" "$tmp/stage" >"$tmp/applied"
 cmp <(wc -l <"$tmp/commits") <(wc -l <"$tmp/applied") >/dev/null || die "git am made other commits"
