@@ -54,7 +54,7 @@ static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
 	return buf;
 }
 
-/* Fill every byte, close, let the helper clean it, and read what comes next */
+/* Fill every byte, close, let the helper zero it, and read what comes next */
 static void check_zeroed(int heap, size_t len)
 {
 	const int rounds = 3;
@@ -95,7 +95,7 @@ static void print_pool(void)
 	int i, n = heap_orders(o, ARRAY_SIZE(o));
 
 	printf("\nThe pool now\n\n");
-	printf("  %-20s %10s %12s %12s %8s\n", "pages of", "clean",
+	printf("  %-20s %10s %12s %12s %8s\n", "pages of", "zeroed",
 	       "hits", "misses", "hit");
 	for (i = 0; i < n; i++) {
 		unsigned long long page = page_size << o[i].order;
@@ -107,14 +107,14 @@ static void print_pool(void)
 		       o[i].order, o[i].order < 10 ? 2 : 1, "", b, o[i].hits,
 		       o[i].misses, all ? 100.0 * o[i].hits / all : 0.0);
 	}
-	printf("\n  clean memory kept     %s of at most %s\n",
+	printf("\n  zeroed memory kept    %s of at most %s\n",
 	       human(file_value(HEAP_STATS, "pool_bytes"), a, sizeof(a)),
 	       human(file_value(HEAP_STATS, "pool_limit_bytes"), b, sizeof(b)));
-	printf("  waiting for cleaning  %s of at most %s\n",
+	printf("  waiting to be zeroed  %s of at most %s\n",
 	       human(file_value(HEAP_STATS, "queue_bytes"), a, sizeof(a)),
 	       human(file_value(HEAP_STATS, "queue_limit_bytes"), b,
 		     sizeof(b)));
-	printf("  cleaned so far        %s\n",
+	printf("  zeroed so far         %s\n",
 	       human(file_value(HEAP_STATS, "zeroed_bytes"), c, sizeof(c)));
 }
 

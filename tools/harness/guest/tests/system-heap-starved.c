@@ -56,7 +56,7 @@ static const struct {
 	{ "/proc/sys/vm/compact_unevictable_allowed", "0" },
 };
 
-#define NR_VM_SETTINGS	(sizeof(vm_settings) / sizeof(vm_settings[0]))
+#define NR_VM_SETTINGS	ARRAY_SIZE(vm_settings)
 
 FIXTURE(starved)
 {
@@ -295,7 +295,7 @@ static void use_memory(char *ring, size_t *at)
 	long long low = low_watermark();
 	double end;
 
-	while (file_value("/proc/meminfo", "MemFree") * (long long)KIB > low) {
+	while (meminfo_read("MemFree") > low) {
 		touch(ring + *at, PIECE_BYTES, PAGE_BYTES);
 		madvise(ring + *at, PIECE_BYTES, MADV_FREE);
 		*at = (*at + PIECE_BYTES) % RING_BYTES;
