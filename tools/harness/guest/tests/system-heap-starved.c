@@ -15,25 +15,24 @@
 #include <sys/stat.h>
 
 #include "kselftest_harness.h"
-#include "heap_pressure_util.h"
 #include "heap_fault_util.h"
+#include "heap_pressure_util.h"
 
 /* More would take this test too long */
 #define MAX_MEMORY	(2048 * (long long)MIB)
 
-/* One buffer, all of it in pages of order 0 */
+/* What waits in one buffer, and what is free besides */
 #define QUEUED		(64 * MIB)
 #define SPARE		(12 * MIB)
 #define NR_ROUNDS	50
 
-/* What is kept in a pool, what another task uses in turn, and how much at a time */
+/* What a pool keeps, what another task uses in turn, and how much at a time */
 #define POOLED		(56 * MIB)
 #define RING_BYTES	(256 * MIB)
-
+#define PIECE_BYTES	(2 * MIB)
 /* Until kswapd has met a pool in use so often, or that many rounds */
 #define NR_BUSY		4
 #define NR_TRIMS	20
-#define PIECE_BYTES	(2 * MIB)
 
 #define TRACING		"/sys/kernel/tracing/"
 #define SLOW		TRACING "instances/slow/"
@@ -43,8 +42,8 @@
 #define SCAN_EVENT	TRACING "events/dma_heap/dma_heap_reclaim/"
 
 /*
- * Reserves, free pages on CPUs' lists and boosted watermarks would be too much
- * beside what this test plays with
+ * Small reserves, few free pages on the CPUs' lists, watermarks that stay what
+ * they are, and holes between locked pages that are not compacted
  */
 static const struct {
 	const char *path, *value;
@@ -56,14 +55,13 @@ static const struct {
 	{ "/proc/sys/vm/compact_unevictable_allowed", "0" },
 };
 
-#define NR_VM_SETTINGS	ARRAY_SIZE(vm_settings)
-
 FIXTURE(starved)
 {
-	char vm[NR_VM_SETTINGS][32];
+	char vm[ARRAY_SIZE(vm_settings)][32];
 	struct heap_params params;
 	struct bufs ballast;
 	long long oom_kills;
+	cpu_set_t cpus;
 	pid_t helper;
 	int nice, heap;
 };
@@ -82,8 +80,9 @@ FIXTURE_SETUP(starved)
 	ASSERT_LE(0, self->heap);
 	self->helper = heap_helper();
 	ASSERT_LT(0, self->helper);
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(self->cpus), &self->cpus));
 	self->nice = getpriority(PRIO_PROCESS, self->helper);
-	for (i = 0; i < NR_VM_SETTINGS; i++) {
+	for (i = 0; i < ARRAY_SIZE(vm_settings); i++) {
 		ASSERT_LT(0, read_text(vm_settings[i].path, self->vm[i],
 				       sizeof(self->vm[i])));
 		ASSERT_EQ(0, write_text(vm_settings[i].path,
@@ -99,7 +98,9 @@ FIXTURE_TEARDOWN(starved)
 	unsigned int i;
 
 	drop(&self->ballast, 0);
-	for (i = 0; i < NR_VM_SETTINGS; i++)
+	EXPECT_EQ(0, sched_setaffinity(self->helper, sizeof(self->cpus),
+				       &self->cpus));
+	for (i = 0; i < ARRAY_SIZE(vm_settings); i++)
 		EXPECT_EQ(0, write_text(vm_settings[i].path, self->vm[i]));
 	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->helper, self->nice));
 	EXPECT_EQ(0, heap_params_restore(&self->params));
@@ -107,16 +108,14 @@ FIXTURE_TEARDOWN(starved)
 	close(self->heap);
 }
 
-/* On the first CPU only; also for kernel threads */
-static int pin(pid_t pid, cpu_set_t *before)
+/* Also for kernel threads */
+static int pin(pid_t pid, int cpu)
 {
-	cpu_set_t first;
+	cpu_set_t set;
 
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	if (sched_getaffinity(pid, sizeof(*before), before))
-		return -1;
-	return sched_setaffinity(pid, sizeof(first), &first);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(pid, sizeof(set), &set);
 }
 
 static char *map_anonymous(size_t size)
@@ -130,11 +129,11 @@ static char *map_anonymous(size_t size)
 	return p;
 }
 
-static void touch(char *p, size_t size, size_t step)
+static void touch(char *p, size_t size)
 {
-	size_t at;
+	size_t page = PAGE_BYTES, at;
 
-	for (at = 0; at < size; at += step)
+	for (at = 0; at < size; at += page)
 		p[at] = 1;
 }
 
@@ -154,85 +153,7 @@ static int leave(int heap, struct bufs *ballast, long long bytes)
 	}
 }
 
-/*
- * Leave @bytes free, in single pages: every other one of twice as many that are
- * mapped, once all else is held in buffers.
- */
-static int fragment(int heap, struct bufs *ballast, unsigned long bytes)
-{
-	size_t page = PAGE_BYTES, at;
-	char *p = map_anonymous(2 * bytes);
-	int ret;
-
-	if (!p)
-		return -ENOMEM;
-	if (mlock(p, 2 * bytes))
-		return -errno;
-	ret = leave(heap, ballast, MIB);
-	for (at = 0; at < 2 * bytes && !ret; at += 2 * page)
-		ret = madvise(p + at, page, MADV_DONTNEED_LOCKED);
-	return ret;
-}
-
-/*
- * A large buffer of small pages waits, the helper has begun with it and does not
- * get on. One task then takes what is said to be available.
- */
-TEST_F_TIMEOUT(starved, late_helper, 120)
-{
-	cpu_set_t own_cpus, helper_cpus;
-	unsigned int begun = 0, killed = 0, single = 0, i;
-	struct heap_stats before, after;
-	long long available;
-	int buf, status;
-	pid_t pid;
-
-	ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->helper, 19));
-	ASSERT_EQ(0, pin(0, &own_cpus));
-	ASSERT_EQ(0, pin(self->helper, &helper_cpus));
-	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 1));
-	ASSERT_EQ(0, heap_set_param("queue_limit_mb", QUEUED / MIB));
-	ASSERT_EQ(0, fragment(self->heap, &self->ballast, QUEUED + SPARE));
-
-	for (i = 0; i < NR_ROUNDS; i++) {
-		ASSERT_EQ(0, heap_wait_idle());
-		ASSERT_EQ(0, heap_stats_read(&before));
-		buf = heap_alloc(self->heap, QUEUED);
-		ASSERT_LE(0, buf);
-		ASSERT_EQ(0, heap_stats_read(&after));
-		single += after.order[2].misses - before.order[2].misses;
-
-		close(buf);
-		available = file_value("/proc/meminfo", "MemAvailable") * KIB;
-		do {
-			usleep(100);
-			ASSERT_EQ(0, heap_stats_read(&after));
-		} while (after.queue_bytes == (long long)QUEUED);
-		begun += after.queue_bytes > 0;
-
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			setpriority(PRIO_PROCESS, 0, -20);
-			_exit(touch_memory(available / 10 * 9));
-		}
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		killed += WIFSIGNALED(status);
-		EXPECT_TRUE(WIFSIGNALED(status) || !status);
-	}
-	TH_LOG("%u rounds of %u MiB, %u %% in single pages; the helper had begun in %u",
-	       NR_ROUNDS, (unsigned int)(QUEUED / MIB),
-	       single / (unsigned int)(NR_ROUNDS * QUEUED / PAGE_BYTES / 100),
-	       begun);
-	EXPECT_EQ(0, killed);
-	EXPECT_LT(NR_ROUNDS / 2, begun);
-
-	EXPECT_EQ(0, sched_setaffinity(self->helper, sizeof(helper_cpus),
-				       &helper_cpus));
-	EXPECT_EQ(0, sched_setaffinity(0, sizeof(own_cpus), &own_cpus));
-}
-
-/* Have the pool of single pages keep @bytes, and all others nothing */
+/* Have a pool keep most of @bytes, all in single pages */
 static int fill_pool(int heap, unsigned long bytes)
 {
 	struct heap_stats st;
@@ -249,20 +170,14 @@ static int fill_pool(int heap, unsigned long bytes)
 	return 0;
 }
 
-static int set_policy(int policy, int priority)
-{
-	struct sched_param param = { .sched_priority = priority };
-
-	return sched_setscheduler(0, policy, &param);
-}
-
 /* Empty the pool, for which its lock is taken, when nobody else wants to run */
 static void trim(int from, int to)
 {
+	struct sched_param param = {};
 	char c;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (set_policy(SCHED_IDLE, 0))
+	if (sched_setscheduler(0, SCHED_IDLE, &param))
 		_exit(1);
 	while (read(from, &c, 1) == 1)
 		if (heap_set_param("pool_limit_mb", 1) || write(to, &c, 1) != 1)
@@ -287,21 +202,20 @@ static long long low_watermark(void)
 }
 
 /*
- * Go round, leaving clean memory behind, until kswapd is called, and do not let
- * anybody else run here while it works. Without sleeping, so no statistics.
+ * Go round, leaving memory behind that can be reclaimed, until kswapd is called.
+ * While it works on another CPU, keep this one.
  */
 static void use_memory(char *ring, size_t *at)
 {
-	long long low = low_watermark();
+	long long low = low_watermark() / KIB;
 	double end;
 
-	while (meminfo_read("MemFree") > low) {
-		touch(ring + *at, PIECE_BYTES, PAGE_BYTES);
+	while (file_value("/proc/meminfo", "MemFree") > low) {
+		touch(ring + *at, PIECE_BYTES);
 		madvise(ring + *at, PIECE_BYTES, MADV_FREE);
 		*at = (*at + PIECE_BYTES) % RING_BYTES;
 	}
-	end = seconds() + 0.3;
-	while (seconds() < end)
+	for (end = seconds() + 0.2; seconds() < end;)
 		;
 }
 
@@ -335,25 +249,23 @@ static int count_trace(const char *comm, const char *event, const char *what)
 }
 
 /*
- * A task of the idle class has begun to empty a pool, and loses the processor to
- * one that uses memory. There is enough that kswapd can reclaim, and it must not
- * wait for the pool.
+ * A task of the idle class is emptying a pool when it loses the processor. There
+ * is enough else for kswapd to reclaim, and it must not wait for the pool.
  */
 TEST_F_TIMEOUT(starved, idle_user, 120)
 {
-	int from[2], to[2], status, waits = 0, busy = 0;
 	struct rlimit files = { 2 * MAX_BUFS, 2 * MAX_BUFS };
-	unsigned int i;
-	size_t at = 0;
+	int to[2], from[2], done, status, waits = 0, busy = 0;
+	unsigned int i, in_use = 0;
 	char *ring, c = 0;
-	cpu_set_t own_cpus;
+	size_t at = 0;
 	pid_t pid;
 
 	if (access(WAIT_EVENT "enable", W_OK))
 		SKIP(return, "no trace events of locks");
-	ASSERT_EQ(0, pin(0, &own_cpus));
-	ASSERT_EQ(0, write_text("/proc/sys/vm/watermark_scale_factor", "100"));
+	ASSERT_EQ(0, pin(0, 0));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	ASSERT_EQ(0, write_text("/proc/sys/vm/watermark_scale_factor", "100"));
 	ASSERT_EQ(0, pipe(to));
 	ASSERT_EQ(0, pipe(from));
 	pid = fork();
@@ -364,8 +276,7 @@ TEST_F_TIMEOUT(starved, idle_user, 120)
 	}
 	ASSERT_EQ(0, slow_down(pid));
 
-	ASSERT_EQ(0, leave(self->heap, &self->ballast,
-			   RING_BYTES / 4 * 3));
+	ASSERT_EQ(0, leave(self->heap, &self->ballast, RING_BYTES / 4 * 3));
 	ring = map_anonymous(RING_BYTES);
 	ASSERT_NE(NULL, ring);
 	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
@@ -376,30 +287,107 @@ TEST_F_TIMEOUT(starved, idle_user, 120)
 	for (i = 0; i < NR_TRIMS && waits + busy < NR_BUSY; i++) {
 		ASSERT_EQ(0, heap_set_param("pool_limit_mb", POOLED / MIB));
 		ASSERT_EQ(0, fill_pool(self->heap, POOLED));
-		/* Let it begin, but interrupt it, even in the kernel */
-		ASSERT_EQ(0, set_policy(SCHED_FIFO, 1));
 		ASSERT_EQ(1, write(to[1], &c, 1));
 		usleep(100);
 		use_memory(ring, &at);
-		ASSERT_EQ(0, set_policy(SCHED_OTHER, 0));
+		ASSERT_EQ(0, ioctl(from[0], FIONREAD, &done));
+		in_use += !done;
 		ASSERT_EQ(1, read(from[0], &c, 1));
 		waits = count_trace("kswapd0-", "contention_begin:", "");
 		busy = count_trace("kswapd0-", "dma_heap_reclaim:",
 				   "queued=0 cached=0");
 	}
-	EXPECT_EQ(0, rmdir(SLOW));
 	close(to[1]);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, rmdir(SLOW));
 	ASSERT_EQ(0, write_text(WAIT_EVENT "enable", "0"));
 	ASSERT_EQ(0, write_text(SCAN_EVENT "enable", "0"));
 	ASSERT_EQ(0, write_text(WAIT_EVENT "filter", "0"));
 
-	TH_LOG("in %u rounds kswapd waited %d times, and went on %d times",
-	       i, waits, busy);
+	TH_LOG("pool in use in %u of %u rounds: kswapd waited %d times, went on %d times",
+	       in_use, i, waits, busy);
 	EXPECT_EQ(0, waits);
 	EXPECT_LT(0, busy);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(own_cpus), &own_cpus));
+}
+
+/* Pages of order 0 that buffers were ever made of */
+static long long single_pages(const struct heap_stats *st)
+{
+	return st->order[2].hits + st->order[2].misses;
+}
+
+/*
+ * Leave @bytes free, in single pages: every other one of twice as many that are
+ * mapped, once all else is held in buffers.
+ */
+static int fragment(int heap, struct bufs *ballast, unsigned long bytes)
+{
+	size_t page = PAGE_BYTES, at;
+	char *p = map_anonymous(2 * bytes);
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	if (mlock(p, 2 * bytes))
+		return -errno;
+	ret = leave(heap, ballast, MIB);
+	for (at = 0; at < 2 * bytes && !ret; at += 2 * page)
+		ret = madvise(p + at, page, MADV_DONTNEED_LOCKED);
+	return ret;
+}
+
+/*
+ * A large buffer of small pages waits, the helper has begun with it and does not
+ * get on. One task then takes what is said to be available.
+ */
+TEST_F_TIMEOUT(starved, late_helper, 120)
+{
+	unsigned int begun = 0, killed = 0, single = 0, i;
+	struct heap_stats before, after;
+	long long available;
+	int buf, status;
+	pid_t pid;
+
+	ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->helper, 19));
+	ASSERT_EQ(0, pin(0, 0));
+	ASSERT_EQ(0, pin(self->helper, 0));
+	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 1));
+	ASSERT_EQ(0, heap_set_param("queue_limit_mb", QUEUED / MIB));
+	ASSERT_EQ(0, fragment(self->heap, &self->ballast, QUEUED + SPARE));
+
+	for (i = 0; i < NR_ROUNDS; i++) {
+		ASSERT_EQ(0, heap_wait_idle());
+		ASSERT_EQ(0, heap_stats_read(&before));
+		buf = heap_alloc(self->heap, QUEUED);
+		ASSERT_LE(0, buf);
+		ASSERT_EQ(0, heap_stats_read(&after));
+		single += single_pages(&after) - single_pages(&before);
+
+		close(buf);
+		available = file_value("/proc/meminfo", "MemAvailable") * KIB;
+		do {
+			usleep(100);
+			ASSERT_EQ(0, heap_stats_read(&after));
+		} while (after.queue_bytes == (long long)QUEUED);
+		begun += after.queue_bytes > 0;
+
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			setpriority(PRIO_PROCESS, 0, -20);
+			_exit(touch_memory(available / 10 * 9));
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		killed += WIFSIGNALED(status);
+		EXPECT_TRUE(WIFSIGNALED(status) || !status);
+	}
+	TH_LOG("%u rounds of %u MiB, %u %% in single pages; the helper had begun in %u",
+	       NR_ROUNDS, (unsigned int)(QUEUED / MIB),
+	       single / (unsigned int)(NR_ROUNDS * QUEUED / PAGE_BYTES / 100),
+	       begun);
+	EXPECT_EQ(0, killed);
+	EXPECT_LT(0, begun);
 }
 
 TEST_HARNESS_MAIN
