@@ -109,7 +109,7 @@ static bool heap_page_poisoned(struct page *page)
 	return false;
 }
 
-/* Who else has a reference may still write after we have zeroed the page. */
+/* Whoever else holds a reference may still write after we have zeroed the page. */
 static bool heap_batch_wants(const struct heap_batch *batch, struct page *page)
 {
 	return heap_bin_owns(page) && page_count(page) == 1 &&
