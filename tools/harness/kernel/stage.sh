@@ -90,6 +90,6 @@ edit() {
 	cp -r "$stage/.edited/." "$stage/"
 	rm -rf "$stage/.edited"
 }
-edit "$@" -- "SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}"
+edit "$stage" "$@" -- "SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}"
 backport=$HARNESS/kernel/backport/$kernel.edit
 [ ! -f "$backport" ] || edit "$stage" -- "$backport"
