@@ -3,49 +3,18 @@
  * Deferred freeing of large buffers by a helper thread, see deferred_free.h
  */
 #include <linux/err.h>
-#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/sizes.h>
+#include <linux/timer.h>
 
 #include "deferred_free.h"
 
 /* How much the helper frees before others see that there is room again. */
 #define HELPER_CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
 
-/*
- * Ticks until the helper starts. A wake-up costs as much as the rest of a small
- * close, and buffers closed meanwhile are zeroed together: with 0, a loop over
- * buffers of 64 KiB takes 13 % more instructions.
- */
+/* Ticks until the helper starts, so that buffers are zeroed together. */
 #define HELPER_DELAY		1
-
-/* Returns 0 if @taker has no use for the oldest item, or there is none. */
-static unsigned long deferred_free_take(struct deferred_free_queue *queue,
-					unsigned long nr_pages, void *taker,
-					struct deferred_free_item **empty)
-{
-	struct deferred_free_item *item;
-	unsigned long taken = 0;
-
-	*empty = NULL;
-	spin_lock(&queue->lock);
-	item = list_first_entry_or_null(&queue->items,
-					struct deferred_free_item, node);
-	if (item) {
-		taken = queue->ops->take(item, min(nr_pages, item->nr_pages),
-					 taker);
-		item->nr_pages -= taken;
-		if (!item->nr_pages) {
-			list_del(&item->node);
-			WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
-			*empty = item;
-		}
-	}
-	spin_unlock(&queue->lock);
-
-	return taken;
-}
 
 /**
  * deferred_free_run - free the oldest items in the caller's context
@@ -60,26 +29,39 @@ static unsigned long deferred_free_take(struct deferred_free_queue *queue,
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages, void *taker)
 {
-	struct deferred_free_item *empty;
+	struct deferred_free_item *item;
 	unsigned long freed = 0, taken;
 
-	while (freed < nr_pages) {
-		taken = deferred_free_take(queue, nr_pages - freed, taker, &empty);
+	spin_lock(&queue->lock);
+	while (freed < nr_pages && !list_empty(&queue->items)) {
+		item = list_first_entry(&queue->items, typeof(*item), node);
+		taken = min(nr_pages - freed, item->nr_pages);
+		taken = queue->ops->take(item, taken, taker);
 		if (!taken)
 			break;
 		freed += taken;
+		item->nr_pages -= taken;
+		if (item->nr_pages) {
+			item = NULL;
+		} else {
+			list_del(&item->node);
+			WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
+		}
+		spin_unlock(&queue->lock);
+
 		queue->ops->dispose(taker, false);
-		if (empty)
-			queue->ops->release(empty, queue->owner);
+		if (item)
+			queue->ops->release(queue, item);
+		spin_lock(&queue->lock);
 	}
+	spin_unlock(&queue->lock);
 	if (!freed)
 		return 0;
 
 	queue->ops->dispose(taker, true);
 
-	spin_lock(&queue->lock);
-	WRITE_ONCE(queue->nr_pages, queue->nr_pages - freed);
-	spin_unlock(&queue->lock);
+	scoped_guard(spinlock, &queue->lock)
+		WRITE_ONCE(queue->nr_pages, queue->nr_pages - freed);
 
 	return freed;
 }
@@ -88,18 +70,10 @@ static void deferred_free_work(struct kthread_work *work)
 {
 	struct deferred_free_queue *queue;
 
-	queue = container_of(work, struct deferred_free_queue, work);
+	queue = container_of(work, struct deferred_free_queue, work.work);
 	/* A chunk at a time, so that a flush waits for no more than that. */
 	if (deferred_free_run(queue, HELPER_CHUNK_PAGES, queue->taker))
-		kthread_queue_work(queue->worker, work);
-}
-
-static void deferred_free_timer(struct timer_list *timer)
-{
-	struct deferred_free_queue *queue;
-
-	queue = container_of(timer, struct deferred_free_queue, timer);
-	kthread_queue_work(queue->worker, &queue->work);
+		kthread_mod_delayed_work(queue->worker, &queue->work, 0);
 }
 
 /**
@@ -131,14 +105,12 @@ bool deferred_free_add(struct deferred_free_queue *queue,
 	WRITE_ONCE(queue->nr_pages, before + nr_pages);
 	spin_unlock(&queue->lock);
 
-	/*
-	 * A helper that missed the item took the lock before us, so the timer that
-	 * started it is not pending any more.
-	 */
+	/* The timer of a helper that missed the item is not pending any more. */
 	if (before <= half && before + nr_pages > half)
-		kthread_queue_work(queue->worker, &queue->work);
-	else if (!timer_pending(&queue->timer))
-		mod_timer(&queue->timer, jiffies + HELPER_DELAY);
+		kthread_mod_delayed_work(queue->worker, &queue->work, 0);
+	else if (!timer_pending(&queue->work.timer))
+		kthread_queue_delayed_work(queue->worker, &queue->work,
+					   HELPER_DELAY);
 
 	return true;
 }
@@ -146,26 +118,22 @@ bool deferred_free_add(struct deferred_free_queue *queue,
 /**
  * deferred_free_init - set up a queue and start its helper thread
  * @queue:	zeroed memory
- * @name:	of the thread
+ * @name:	of the heap
  * @ops:	callbacks
- * @owner:	for @ops->release
  * @taker:	for the helper's calls of the callbacks
  *
  * Context: may sleep.
  * Return: 0 or an error.
  */
 int deferred_free_init(struct deferred_free_queue *queue, const char *name,
-		       const struct deferred_free_ops *ops, void *owner,
-		       void *taker)
+		       const struct deferred_free_ops *ops, void *taker)
 {
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->items);
 	queue->ops = ops;
-	queue->owner = owner;
 	queue->taker = taker;
-	kthread_init_work(&queue->work, deferred_free_work);
-	timer_setup(&queue->timer, deferred_free_timer, 0);
-	queue->worker = kthread_run_worker(0, "%s", name);
+	kthread_init_delayed_work(&queue->work, deferred_free_work);
+	queue->worker = kthread_run_worker(0, "dma-heap-%s", name);
 
 	return PTR_ERR_OR_ZERO(queue->worker);
 }

@@ -2,16 +2,13 @@
 /*
  * Deferred freeing of large buffers by a helper thread
  *
- * A driver queues a buffer instead of taking it apart (zeroing, unmapping) in the
- * task that drops the last reference. A thread frees it a little later, oldest
- * buffer first, in pieces.
+ * Whoever drops the last reference to a buffer queues it, and a thread frees it a
+ * little later, oldest buffer first, in pieces. Anybody can do some of the work
+ * with deferred_free_run(): a shrinker, or a task that waits for the memory.
  *
- * The queue is bounded. Anybody can do some of the work with deferred_free_run():
- * a shrinker, or a task that waits for the memory. A buffer stays queued until
- * its last page was taken, so that reclaim can get at the rest: a shrinker that
- * finds nothing brings on the OOM killer.
- *
- * Amounts are in base pages (pages of PAGE_SIZE).
+ * The queue is bounded, in base pages (pages of PAGE_SIZE). A buffer stays queued
+ * until its last page was taken, so that reclaim can get at the rest: a shrinker
+ * that finds nothing brings on the OOM killer.
  */
 #ifndef _DMABUF_DEFERRED_FREE_H
 #define _DMABUF_DEFERRED_FREE_H
@@ -19,7 +16,6 @@
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
-#include <linux/timer.h>
 #include <linux/types.h>
 
 /**
@@ -31,6 +27,8 @@ struct deferred_free_item {
 	struct list_head node;
 	unsigned long nr_pages;
 };
+
+struct deferred_free_queue;
 
 /**
  * struct deferred_free_ops - how the owner of a queue frees its items
@@ -46,7 +44,8 @@ struct deferred_free_ops {
 	unsigned long (*take)(struct deferred_free_item *item,
 			      unsigned long nr_pages, void *taker);
 	void (*dispose)(void *taker, bool last);
-	void (*release)(struct deferred_free_item *item, void *owner);
+	void (*release)(struct deferred_free_queue *queue,
+			struct deferred_free_item *item);
 };
 
 /**
@@ -57,11 +56,9 @@ struct deferred_free_ops {
  * @nr_pages:	base pages in @items, and those taken but not yet disposed of
  * @max_pages:	bound for @nr_pages; the owner may change it at any time
  * @ops:	constant, like the following
- * @owner:	passed to &deferred_free_ops.release
  * @taker:	the helper's
  * @worker:	the helper thread
  * @work:	what it does
- * @timer:	starts it
  */
 struct deferred_free_queue {
 	spinlock_t lock;	/* items and counts */
@@ -71,16 +68,13 @@ struct deferred_free_queue {
 	unsigned long max_pages;
 
 	const struct deferred_free_ops *ops;
-	void *owner;
 	void *taker;
 	struct kthread_worker *worker;
-	struct kthread_work work;
-	struct timer_list timer;
+	struct kthread_delayed_work work;
 };
 
 int deferred_free_init(struct deferred_free_queue *queue, const char *name,
-		       const struct deferred_free_ops *ops, void *owner,
-		       void *taker);
+		       const struct deferred_free_ops *ops, void *taker);
 
 bool deferred_free_add(struct deferred_free_queue *queue,
 		       struct deferred_free_item *item, unsigned long nr_pages);

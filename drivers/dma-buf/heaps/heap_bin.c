@@ -15,10 +15,7 @@
 
 /* What page_pool_create() accepts at most. */
 #define RING_MAX	16384
-/*
- * ptr_ring frees consumed slots in batches, so it can be full with this many
- * entries less: two cache lines of pointers, of up to 128 bytes.
- */
+/* ptr_ring frees slots in batches of two cache lines, of up to 128 bytes. */
 #define RING_SLACK	32
 
 /* Base pages to fetch under the lock. */
@@ -35,33 +32,10 @@ static void heap_bin_add_cached(struct heap_bin *bin, long nr)
 {
 	long nr_pages = nr * (1L << bin->order);
 
-	if (!nr)
-		return;
-
 	WRITE_ONCE(bin->cached, bin->cached + nr);
 	atomic_long_add(nr_pages, bin->total);
 	mod_node_page_state(NODE_DATA(bin->nid), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr_pages);
-}
-
-/* Pages that page_pool has ever got from the page allocator; wraps. */
-static u32 heap_bin_held(const struct heap_bin *bin)
-{
-	lockdep_assert_held(&bin->lock);
-
-	return bin->pp->pages_state_hold_cnt;
-}
-
-/*
- * Returns whether the page is cached now. page_pool releases it instead if
- * somebody, a memory scanner say, holds a reference.
- */
-static bool heap_bin_recycle(struct heap_bin *bin, struct page *page)
-{
-	page_pool_put_full_page(bin->pp, page, true);
-
-	/* Once released, it can't become a page of this bin under the lock. */
-	return heap_bin_owns(page) && page->pp == bin->pp;
 }
 
 static struct page *heap_bin_alloc(struct heap_bin *bin, gfp_t gfp)
@@ -142,10 +116,11 @@ unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 		return heap_bin_take(bin, sg, nr);
 	}
 
-	held = heap_bin_held(bin);
+	/* What page_pool has ever got from the page allocator; wraps. */
+	held = bin->pp->pages_state_hold_cnt;
 	nr = heap_bin_fill(bin, sg, min(nr, max(FETCH_PAGES >> bin->order, 1)),
 			   gfp);
-	heap_bin_add_cached(bin, heap_bin_held(bin) - held - nr);
+	heap_bin_add_cached(bin, bin->pp->pages_state_hold_cnt - held - nr);
 	mutex_unlock(&bin->lock);
 
 	/* Not under the lock, unless the page allocator did (init_on_alloc). */
@@ -173,8 +148,11 @@ void heap_bin_put(struct heap_bin *bin, struct page **pages, unsigned int nr)
 
 	mutex_lock(&bin->lock);
 	keep = min(nr, bin->max - min(bin->max, bin->cached));
-	for (i = 0; i < keep; i++)
-		kept += heap_bin_recycle(bin, pages[i]);
+	for (i = 0; i < keep; i++) {
+		page_pool_put_full_page(bin->pp, pages[i], true);
+		/* If somebody holds a reference, page_pool has let go of it. */
+		kept += heap_bin_owns(pages[i]) && pages[i]->pp == bin->pp;
+	}
 	heap_bin_add_cached(bin, kept);
 	mutex_unlock(&bin->lock);
 
@@ -240,12 +218,11 @@ unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait)
  */
 unsigned int heap_bin_inflight(struct heap_bin *bin)
 {
-	u32 released;
 	s32 inflight;
 
 	mutex_lock(&bin->lock);
-	released = atomic_read(&bin->pp->pages_state_release_cnt);
-	inflight = heap_bin_held(bin) - released - bin->cached;
+	inflight = bin->pp->pages_state_hold_cnt - bin->cached -
+		   atomic_read(&bin->pp->pages_state_release_cnt);
 	mutex_unlock(&bin->lock);
 
 	/* Pages may have been released meanwhile. */

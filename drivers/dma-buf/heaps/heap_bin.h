@@ -2,10 +2,10 @@
 /*
  * Zeroed pages of one order on one node, in a net page_pool
  *
- * page_pool was made for one consumer in softirq context. A bin adds what a heap
- * with many tasks needs: a lock for the consumer side, an exact count of cached
- * pages, their accounting as reclaimable memory, and a way back to the page
- * allocator for a shrinker.
+ * page_pool was made for one consumer in softirq context. A bin adds a mutex for
+ * that side, an exact count of cached pages, their accounting as reclaimable
+ * memory, and a way back to the page allocator. Nobody reclaims under the mutex,
+ * so a shrinker may take it.
  *
  * Every cached page is zeroed: heap_bin_put() takes zeroed pages only, and what
  * page_pool fetches to keep is fetched with __GFP_ZERO.
@@ -14,10 +14,7 @@
  * while a buffer uses it; heap_bin_owns() tells. It must come back by
  * heap_bin_put() or heap_bin_release(), never by __free_pages().
  *
- * Locking: a mutex per bin. Nobody reclaims under it, so a shrinker may take it.
- *
- * Limit: page_pool's ring ends at 16384 entries, 64 MiB of order 0 with 4 KiB
- * pages.
+ * page_pool's ring ends at 16384 entries, 64 MiB of order 0 with 4 KiB pages.
  */
 #ifndef _DMABUF_HEAP_BIN_H
 #define _DMABUF_HEAP_BIN_H
@@ -62,7 +59,7 @@ unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait);
 unsigned int heap_bin_inflight(struct heap_bin *bin);
 
 /* Whether a page must go back by heap_bin_put() or heap_bin_release(). */
-static inline bool heap_bin_owns(const struct page *page)
+static inline bool heap_bin_owns(struct page *page)
 {
 	return page_pool_page_is_pp(page);
 }

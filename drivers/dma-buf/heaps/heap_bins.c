@@ -5,7 +5,6 @@
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "heap_bins.h"
 
@@ -13,7 +12,7 @@
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
 static struct heap_bin *heap_bins_of(const struct heap_bins *bins,
-				     const struct page *page)
+				     struct page *page)
 {
 	unsigned int order = compound_order(page), i = 0;
 
@@ -31,7 +30,7 @@ static struct heap_bin *heap_bins_of(const struct heap_bins *bins,
  *
  * Return: false if the bound or the page's bin is reached; a snapshot.
  */
-bool heap_bins_have_room(const struct heap_bins *bins, const struct page *page,
+bool heap_bins_have_room(const struct heap_bins *bins, struct page *page,
 			 unsigned long more)
 {
 	const struct heap_bin *bin = heap_bins_of(bins, page);
@@ -81,7 +80,7 @@ void heap_bins_refill(struct heap_bins *bins, int nid)
 	    atomic_long_read(&bins->nr_pages) >= READ_ONCE(bins->max_pages))
 		return;
 
-	/* page_pool gets dozens for one that is asked for. */
+	/* That brings dozens. */
 	if (heap_bin_fetch(bin, &sg, 1)) {
 		page = sg_page(&sg);
 		heap_bin_put(bin, &page, 1);
@@ -191,27 +190,14 @@ void heap_bins_trim(struct heap_bins *bins)
 }
 
 /**
- * heap_bins_create - make empty bins, with a bound of 0
- *
- * Context: may sleep.
- * Return: the bins, still without any, or %NULL.
- */
-struct heap_bins *heap_bins_create(void)
-{
-	struct heap_bins *bins;
-
-	return kzalloc(struct_size(bins, bin, nr_node_ids), GFP_KERNEL);
-}
-
-/**
- * heap_bins_populate - make the bins that there is memory for
- * @bins:	the bins
+ * heap_bins_create - make the bins that there is memory for
+ * @bins:	zeroed memory, for nr_node_ids nodes
  *
  * The heap does without the others.
  *
  * Context: may sleep.
  */
-void heap_bins_populate(struct heap_bins *bins)
+void heap_bins_create(struct heap_bins *bins)
 {
 	unsigned int i;
 	int nid;

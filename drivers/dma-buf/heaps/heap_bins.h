@@ -13,6 +13,7 @@
 
 /* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB. */
 #define HEAP_NR_ORDERS	3
+#define HEAP_MAX_PAGES	256	/* base pages in the largest */
 
 extern const unsigned int heap_orders[HEAP_NR_ORDERS];
 
@@ -28,10 +29,9 @@ struct heap_bins {
 	struct heap_bin *bin[][HEAP_NR_ORDERS];
 };
 
-struct heap_bins *heap_bins_create(void);
-void heap_bins_populate(struct heap_bins *bins);
+void heap_bins_create(struct heap_bins *bins);
 
-bool heap_bins_have_room(const struct heap_bins *bins, const struct page *page,
+bool heap_bins_have_room(const struct heap_bins *bins, struct page *page,
 			 unsigned long more);
 void heap_bins_put(struct heap_bins *bins, struct page **pages, unsigned int nr);
 void heap_bins_refill(struct heap_bins *bins, int nid);

@@ -5,7 +5,6 @@
  *   stats   read: figures, one per line, then a table with a line per order
  *   drain   write: give everything back the way memory reclaim does
  */
-#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/nodemask.h>
@@ -82,25 +81,18 @@ static void drain_all(struct heap_pool *pool)
 	fs_reclaim_release(GFP_KERNEL);
 }
 
-static ssize_t drain_write(struct file *file, const char __user *user,
-			   size_t len, loff_t *pos)
+static int drain_set(void *data, u64 unused)
 {
-	struct heap_pool *pool = file_inode(file)->i_private;
+	struct heap_pool *pool = data;
 
 	drain_all(pool);
 	/* The helper may have had a batch in hand. */
 	kthread_flush_worker(pool->recycle->queue.worker);
 	drain_all(pool);
 
-	return len;
+	return 0;
 }
-
-static const struct file_operations drain_fops = {
-	.owner = THIS_MODULE,
-	.open = simple_open,
-	.write = drain_write,
-	.llseek = noop_llseek,
-};
+DEFINE_DEBUGFS_ATTRIBUTE(drain_fops, NULL, drain_set, "%llu\n");
 
 /**
  * heap_debugfs_register - make a pool's figures readable, for good
@@ -108,17 +100,13 @@ static const struct file_operations drain_fops = {
  */
 void heap_debugfs_register(struct heap_pool *pool)
 {
-	struct dentry *found = debugfs_lookup("dma_heap", NULL);
+	static struct dentry *root;
 	struct dentry *dir;
 
-	/* There is no debugfs in this kernel. */
-	if (IS_ERR(found))
-		return;
-
-	dir = found ?: debugfs_create_dir("dma_heap", NULL);
-	dir = debugfs_create_dir(pool->name, dir);
-	dput(found);
+	if (!root)
+		root = debugfs_create_dir("dma_heap", NULL);
+	dir = debugfs_create_dir(pool->name, root);
 	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);
-	debugfs_create_file("drain", 0200, dir, pool, &drain_fops);
+	debugfs_create_file_unsafe("drain", 0200, dir, pool, &drain_fops);
 }
 EXPORT_SYMBOL_NS_GPL(heap_debugfs_register, "DMA_BUF_HEAP");

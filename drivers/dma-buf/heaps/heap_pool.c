@@ -4,6 +4,7 @@
  */
 #include <linux/export.h>
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
@@ -17,16 +18,10 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_heap.h>
 
-/*
- * Missing base pages from which on order 0 is fetched in bulk. For less, others'
- * pages would be zeroed while the task waits.
- */
+/* Missing base pages for which order 0 is fetched in bulk, 64 or so at a time. */
 #define BULK_PAGES	64
 
-/*
- * Missing base pages from which on a task helps with zeroing: it saves zeroing
- * that much, a multiple of what mapping a batch costs.
- */
+/* Missing base pages for which a task helps: to map a batch costs less than that. */
 #define HELP_PAGES	256
 /* Base pages to help with before looking for a fatal signal. */
 #define HELP_PAGES_MAX	(SZ_4M >> PAGE_SHIFT)
@@ -39,17 +34,15 @@
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
-/* Get one page from the page allocator. */
 static unsigned int heap_pool_get_new(struct scatterlist *sg, unsigned int order)
 {
-	struct page *page;
+	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
+	struct page *page = alloc_pages(gfp, order);
 
-	page = alloc_pages(order ? HIGH_ORDER_GFP : LOW_ORDER_GFP, order);
-	if (!page)
-		return 0;
-	sg_set_page(sg, page, PAGE_SIZE << order, 0);
+	if (page)
+		sg_set_page(sg, page, PAGE_SIZE << order, 0);
 
-	return 1;
+	return !!page;
 }
 
 /* Get up to @nr pages into @sg; the buffer lacks @missing base pages. */
@@ -86,6 +79,31 @@ static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg
 	return got;
 }
 
+/* What the page allocator does for __GFP_ACCOUNT, for pages that it does not see. */
+static int heap_pool_charge(struct scatterlist *sg, unsigned int nr)
+{
+	int ret = 0;
+
+	for (; HEAP_CAN_CHARGE && nr && !ret; nr--, sg++)
+		ret = memcg_kmem_charge_page(sg_page(sg), GFP_HIGHUSER,
+					     compound_order(sg_page(sg)));
+
+	return ret;
+}
+
+static void heap_pool_uncharge(struct heap_sgl *sgl)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (!HEAP_CAN_CHARGE || !sgl->charged)
+		return;
+
+	for_each_sgtable_sg(&sgl->table, sg, i)
+		memcg_kmem_uncharge_page(sg_page(sg),
+					 compound_order(sg_page(sg)));
+}
+
 static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 			  unsigned long missing)
 {
@@ -109,31 +127,12 @@ static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 			heap_sgl_added(sgl, got, order);
 			missing -= (unsigned long)got << order;
 
-			if (sgl->charged && heap_charge(sg, got))
+			if (sgl->charged && heap_pool_charge(sg, got))
 				return -ENOMEM;
 		}
 	}
 
 	return missing ? -ENOMEM : 0;
-}
-
-/* The page is still zeroed, so its bin can have it back. */
-static void heap_pool_put_back(struct heap_pool *pool, struct page *page)
-{
-	if (heap_bin_owns(page))
-		heap_bins_put(pool->bins, &page, 1);
-	else
-		heap_bins_release(pool->bins, page);
-}
-
-static void heap_pool_uncharge(struct heap_sgl *sgl)
-{
-	struct scatterlist *sg;
-	int i;
-
-	if (sgl->charged)
-		for_each_sgtable_sg(&sgl->table, sg, i)
-			heap_uncharge(sg_page(sg));
 }
 
 /**
@@ -171,8 +170,13 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 		return 0;
 
 	heap_pool_uncharge(sgl);
-	while ((page = heap_sgl_pop(sgl)))
-		heap_pool_put_back(pool, page);
+	/* They are still zeroed, so a bin can have its pages back. */
+	while ((page = heap_sgl_pop(sgl))) {
+		if (heap_bin_owns(page))
+			heap_bins_put(pool->bins, &page, 1);
+		else
+			heap_bins_release(pool->bins, page);
+	}
 	heap_bins_trim(pool->bins);
 	heap_sgl_fini(sgl);
 
@@ -195,37 +199,6 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
-/*
- * Queued buffers go first, unzeroed, then the bins. The oldest buffer may be of
- * another node, but no more is taken than this node has queued.
- *
- * Skip busy bins, but wait if that would free nothing: reporting no progress
- * invites the OOM killer. Not kswapd, it looks elsewhere.
- */
-static unsigned long heap_pool_reclaim(struct heap_pool *pool, int nid,
-				       unsigned long nr_pages)
-{
-	long waiting = atomic_long_read(&pool->recycle->queued[nid]);
-	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
-	unsigned long queued = 0, cached = 0;
-
-	if (waiting > 0)
-		queued = heap_recycle_shrink(pool->recycle,
-					     min(nr_pages, waiting));
-	if (queued < nr_pages)
-		cached = heap_bins_shrink(pool->bins, nid, nr_pages - queued);
-	while (!queued && !cached && tries-- &&
-	       heap_bins_pages_on(pool->bins, nid)) {
-		schedule_timeout_uninterruptible(1);
-		cached = heap_bins_shrink(pool->bins, nid, nr_pages);
-	}
-
-	atomic_long_add(queued + cached, &pool->reclaimed);
-	trace_dma_heap_reclaim(pool->name, nid, nr_pages, queued, cached);
-
-	return queued + cached;
-}
-
 static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
@@ -236,19 +209,40 @@ static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 	       SHRINK_EMPTY;
 }
 
+/*
+ * Queued buffers go first, unzeroed, then the bins. The oldest buffer may be of
+ * another node, but no more is taken than this node has queued.
+ *
+ * Skip busy bins, but wait if that would free nothing: reporting no progress
+ * invites the OOM killer. Not kswapd, it looks elsewhere.
+ */
 static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 					     struct shrink_control *sc)
 {
-	unsigned long freed;
+	struct heap_pool *pool = shrinker->private_data;
+	long waiting = atomic_long_read(&pool->recycle->queued[sc->nid]);
+	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
+	unsigned long nr_pages = sc->nr_to_scan, queued = 0, cached = 0;
 
-	freed = heap_pool_reclaim(shrinker->private_data, sc->nid,
-				  sc->nr_to_scan);
+	if (waiting > 0)
+		queued = heap_recycle_shrink(pool->recycle,
+					     min(nr_pages, waiting));
+	if (queued < nr_pages)
+		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages - queued);
+	while (!queued && !cached && tries-- &&
+	       heap_bins_pages_on(pool->bins, sc->nid)) {
+		schedule_timeout_uninterruptible(1);
+		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages);
+	}
+
+	atomic_long_add(queued + cached, &pool->reclaimed);
+	trace_dma_heap_reclaim(pool->name, sc->nid, nr_pages, queued, cached);
 	/* So that reclaim counts it as progress. */
-	mm_account_reclaimed_pages(freed);
+	mm_account_reclaimed_pages(queued + cached);
 	/* A page may be larger than what was asked for. */
-	sc->nr_scanned = max(sc->nr_to_scan, freed);
+	sc->nr_scanned = max(nr_pages, queued + cached);
 
-	return freed ?: SHRINK_STOP;
+	return (queued + cached) ?: SHRINK_STOP;
 }
 
 /**
@@ -269,20 +263,9 @@ void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
 EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
 
 /**
- * heap_pool_set_zero_method - change how pages are zeroed
- * @pool:	the pool
- * @method:	from now on
- */
-void heap_pool_set_zero_method(struct heap_pool *pool,
-			       enum heap_zero_method method)
-{
-	WRITE_ONCE(pool->recycle->method, method);
-}
-EXPORT_SYMBOL_NS_GPL(heap_pool_set_zero_method, "DMA_BUF_HEAP");
-
-/**
  * heap_pool_create - make a pool, turned off until its bounds are set
  * @name:	of the heap; names the thread, the shrinker, the debugfs directory
+ * @method:	how to zero pages; the heap may change it at any time
  * @free_buffer: free what a &struct heap_sgl is embedded in, also in reclaim
  *
  * There is no way to destroy it, as there is none to remove a heap.
@@ -291,6 +274,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_set_zero_method, "DMA_BUF_HEAP");
  * Return: the pool, or %NULL.
  */
 struct heap_pool *heap_pool_create(const char *name,
+				   const enum heap_zero_method *method,
 				   void (*free_buffer)(struct heap_sgl *sgl))
 {
 	struct heap_pool *pool;
@@ -300,10 +284,10 @@ struct heap_pool *heap_pool_create(const char *name,
 		return NULL;
 
 	pool->name = name;
-	pool->bins = heap_bins_create();
+	pool->bins = kzalloc(struct_size(pool->bins, bin, nr_node_ids), GFP_KERNEL);
 	pool->shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "dma-heap-%s", name);
 	if (pool->bins && pool->shrinker)
-		pool->recycle = heap_recycle_create(name, pool->bins,
+		pool->recycle = heap_recycle_create(name, pool->bins, method,
 						    free_buffer);
 	if (!pool->recycle) {
 		shrinker_free(pool->shrinker);
@@ -312,7 +296,7 @@ struct heap_pool *heap_pool_create(const char *name,
 		return NULL;
 	}
 
-	heap_bins_populate(pool->bins);
+	heap_bins_create(pool->bins);
 	pool->shrinker->count_objects = heap_pool_shrinker_count;
 	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
 	pool->shrinker->private_data = pool;

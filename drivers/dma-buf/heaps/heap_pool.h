@@ -12,10 +12,9 @@
  *             v                                        v a page that is not a bin's
  *       page allocator  <------------------------------+
  *
- * A bin for each of the orders 8, 4 and 0 on each node with memory. Two bounds, in
- * base pages (pages of PAGE_SIZE): for what the bins keep, and for what waits in
- * the queue. All of it is accounted as reclaimable memory, and a shrinker gives it
- * back, but for the batch that somebody is zeroing.
+ * A bin for each of the orders 8, 4 and 0 on each node with memory. What the bins
+ * keep and what waits in the queue has a bound, in base pages (pages of PAGE_SIZE),
+ * is accounted as reclaimable memory, and is given back by a shrinker.
  *
  * With a bound of 0 for the bins a heap is not pooled: it must not call
  * heap_pool_alloc(), and what is freed goes to the page allocator at once.
@@ -26,12 +25,18 @@
 #include <linux/mm.h>
 
 #include "heap_bins.h"
-#include "heap_charge.h"
 #include "heap_sgl.h"
 #include "heap_zero.h"
 
 struct heap_recycle;
 struct shrinker;
+
+/* The functions that charge a page are not exported. */
+#ifdef MODULE
+#define HEAP_CAN_CHARGE	false
+#else
+#define HEAP_CAN_CHARGE	true
+#endif
 
 /**
  * struct heap_pool - a heap's memory
@@ -54,11 +59,10 @@ struct heap_pool {
 };
 
 struct heap_pool *heap_pool_create(const char *name,
+				   const enum heap_zero_method *method,
 				   void (*free_buffer)(struct heap_sgl *sgl));
 void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
 			  unsigned long queue_pages);
-void heap_pool_set_zero_method(struct heap_pool *pool,
-			       enum heap_zero_method method);
 void heap_debugfs_register(struct heap_pool *pool);
 
 int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
@@ -70,8 +74,7 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl);
  * @pool:	the pool, or %NULL
  * @charge:	whether the buffer is charged to a memory cgroup
  *
- * Return: false if there is no pool, a bound of 0 has turned it off, or it can't
- * charge.
+ * Return: false without a pool, with a bound of 0, or if it can't charge.
  */
 static inline bool heap_pool_enabled(const struct heap_pool *pool, bool charge)
 {

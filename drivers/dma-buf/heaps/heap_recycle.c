@@ -3,7 +3,6 @@
  * From freed to zeroed to kept, see heap_recycle.h
  */
 #include <linux/mm.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 
@@ -13,7 +12,6 @@
 
 /* Pages to take at a time under the queue's spinlock. */
 #define TAKE_MAX	32
-
 #define ANY_ORDER	UINT_MAX
 
 /**
@@ -47,13 +45,13 @@ struct heap_batch {
 	unsigned int nr;
 	unsigned int nr_pages;
 	struct page *pages[HEAP_ZERO_BATCH];
-	struct page *map[HEAP_ZERO_BATCH];
+	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
 };
 
 static struct heap_batch *heap_batch_create(struct heap_recycle *recycle,
 					    gfp_t gfp)
 {
-	struct heap_batch *batch = kmalloc(sizeof(*batch), gfp);
+	struct heap_batch *batch = kzalloc(sizeof(*batch), gfp);
 
 	if (!batch)
 		return NULL;
@@ -61,10 +59,7 @@ static struct heap_batch *heap_batch_create(struct heap_recycle *recycle,
 	batch->taken.recycle = recycle;
 	batch->taken.batch = batch;
 	batch->taken.order = ANY_ORDER;
-	batch->taken.nr = 0;
 	batch->refill_nid = NUMA_NO_NODE;
-	batch->nr = 0;
-	batch->nr_pages = 0;
 
 	return batch;
 }
@@ -73,25 +68,28 @@ static struct heap_batch *heap_batch_create(struct heap_recycle *recycle,
 static void heap_batch_flush(struct heap_batch *batch)
 {
 	struct heap_recycle *recycle = batch->taken.recycle;
-	unsigned long lost = 0;
-	unsigned int done, i;
+	bool zeroed = true;
+	unsigned int i;
 
-	if (READ_ONCE(recycle->method) == HEAP_ZERO_DIRECT) {
-		for (done = 0; done < batch->nr; done++)
-			heap_zero_direct(batch->pages[done]);
+	if (!batch->nr)
+		return;
+
+	if (READ_ONCE(*recycle->method) == HEAP_ZERO_DIRECT) {
+		for (i = 0; i < batch->nr; i++)
+			heap_zero_direct(batch->pages[i]);
 	} else {
-		done = heap_zero_pages(batch->pages, batch->nr, batch->map,
-				       HEAP_ZERO_BATCH);
+		zeroed = heap_zero_pages(batch->pages, batch->nr, batch->map);
 	}
-	/* Nobody may see again what could not be zeroed. */
-	for (i = done; i < batch->nr; i++) {
-		lost += compound_nr(batch->pages[i]);
-		heap_bins_release(recycle->bins, batch->pages[i]);
-	}
-	heap_bins_put(recycle->bins, batch->pages, done);
-	atomic_long_add(batch->nr_pages - lost, &recycle->zeroed);
-	atomic_long_add(lost, &recycle->zero_failed);
 
+	if (zeroed) {
+		heap_bins_put(recycle->bins, batch->pages, batch->nr);
+		atomic_long_add(batch->nr_pages, &recycle->zeroed);
+	} else {
+		/* Nobody may see again what could not be zeroed. */
+		for (i = 0; i < batch->nr; i++)
+			heap_bins_release(recycle->bins, batch->pages[i]);
+		atomic_long_add(batch->nr_pages, &recycle->zero_failed);
+	}
 	batch->nr = 0;
 	batch->nr_pages = 0;
 }
@@ -109,18 +107,14 @@ static bool heap_page_poisoned(struct page *page)
 	return false;
 }
 
-/* Whoever else holds a reference may still write after we have zeroed the page. */
-static bool heap_batch_wants(const struct heap_batch *batch, struct page *page)
-{
-	return heap_bin_owns(page) && page_count(page) == 1 &&
-	       heap_bins_have_room(batch->taken.recycle->bins, page,
-				   batch->nr_pages) &&
-	       !heap_page_poisoned(page);
-}
-
 static void heap_batch_gather(struct heap_batch *batch, struct page *page)
 {
-	if (heap_batch_wants(batch, page)) {
+	struct heap_bins *bins = batch->taken.recycle->bins;
+
+	/* Who else holds a reference may still write after we have zeroed it. */
+	if (heap_bin_owns(page) && page_count(page) == 1 &&
+	    heap_bins_have_room(bins, page, batch->nr_pages) &&
+	    !heap_page_poisoned(page)) {
 		batch->pages[batch->nr++] = page;
 		batch->nr_pages += compound_nr(page);
 		return;
@@ -128,7 +122,7 @@ static void heap_batch_gather(struct heap_batch *batch, struct page *page)
 
 	if (!PageCompound(page) && !heap_bin_owns(page))
 		batch->refill_nid = page_to_nid(page);
-	heap_bins_release(batch->taken.recycle->bins, page);
+	heap_bins_release(bins, page);
 }
 
 static void heap_recycle_add_queued(struct heap_recycle *recycle, int nid,
@@ -136,23 +130,6 @@ static void heap_recycle_add_queued(struct heap_recycle *recycle, int nid,
 {
 	atomic_long_add(nr_pages, &recycle->queued[nid]);
 	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr_pages);
-}
-
-static void heap_recycle_unaccount(const struct heap_taken *taken)
-{
-	long nr_pages = 0;
-	unsigned int i;
-	int nid;
-
-	for (i = 0; i < taken->nr; i++) {
-		nid = page_to_nid(taken->pages[i]);
-		nr_pages += compound_nr(taken->pages[i]);
-		if (i + 1 == taken->nr ||
-		    page_to_nid(taken->pages[i + 1]) != nid) {
-			heap_recycle_add_queued(taken->recycle, nid, -nr_pages);
-			nr_pages = 0;
-		}
-	}
 }
 
 static void heap_recycle_account(struct heap_recycle *recycle,
@@ -203,36 +180,38 @@ static void heap_recycle_dispose(void *taker, bool last)
 	struct heap_taken *taken = taker;
 	struct heap_bins *bins = taken->recycle->bins;
 	struct heap_batch *batch = taken->batch;
+	struct page *page;
 	unsigned int i;
 
-	heap_recycle_unaccount(taken);
 	for (i = 0; i < taken->nr; i++) {
+		page = taken->pages[i];
+		heap_recycle_add_queued(taken->recycle, page_to_nid(page),
+					-(long)compound_nr(page));
 		if (batch)
-			heap_batch_gather(batch, taken->pages[i]);
+			heap_batch_gather(batch, page);
 		else
-			heap_bins_release(bins, taken->pages[i]);
+			heap_bins_release(bins, page);
 	}
 	taken->nr = 0;
 	if (!batch || (batch->nr_pages < HEAP_ZERO_BATCH && !last))
 		return;
 
-	if (batch->nr)
-		heap_batch_flush(batch);
-	if (batch->refill_nid != NUMA_NO_NODE) {
+	/* While the bin is empty. */
+	if (batch->refill_nid != NUMA_NO_NODE)
 		heap_bins_refill(bins, batch->refill_nid);
-		batch->refill_nid = NUMA_NO_NODE;
-	}
+	batch->refill_nid = NUMA_NO_NODE;
+	heap_batch_flush(batch);
 	/* Several contexts may have seen the same room. */
 	heap_bins_trim(bins);
 }
 
-static void heap_recycle_release(struct deferred_free_item *item, void *owner)
+static void heap_recycle_release(struct deferred_free_queue *queue,
+				 struct deferred_free_item *item)
 {
 	struct heap_sgl *sgl = container_of(item, struct heap_sgl, item);
-	struct heap_recycle *recycle = owner;
 
 	heap_sgl_fini(sgl);
-	recycle->free_buffer(sgl);
+	container_of(queue, struct heap_recycle, queue)->free_buffer(sgl);
 }
 
 static const struct deferred_free_ops heap_recycle_ops = {
@@ -240,24 +219,6 @@ static const struct deferred_free_ops heap_recycle_ops = {
 	.dispose = heap_recycle_dispose,
 	.release = heap_recycle_release,
 };
-
-static bool heap_recycle_queue(struct heap_recycle *recycle, struct heap_sgl *sgl)
-{
-	unsigned long nr_pages = sgl->nr_pages;
-
-	if (!READ_ONCE(recycle->bins->max_pages))
-		return false;
-
-	/* Before the helper can see it. */
-	heap_recycle_account(recycle, sgl, 1);
-	if (deferred_free_add(&recycle->queue, &sgl->item, nr_pages))
-		return true;
-
-	heap_recycle_account(recycle, sgl, -1);
-	atomic_long_add(nr_pages, &recycle->refused);
-
-	return false;
-}
 
 /**
  * heap_recycle_free - free a buffer, later if the queue has room
@@ -270,12 +231,19 @@ void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
 {
 	struct page *page;
 
-	if (heap_recycle_queue(recycle, sgl))
-		return;
+	if (READ_ONCE(recycle->bins->max_pages)) {
+		/* Before the helper can see it. */
+		heap_recycle_account(recycle, sgl, 1);
+		if (deferred_free_add(&recycle->queue, &sgl->item, sgl->nr_pages))
+			return;
+
+		heap_recycle_account(recycle, sgl, -1);
+		atomic_long_add(sgl->nr_pages, &recycle->refused);
+	}
 
 	while ((page = heap_sgl_pop(sgl)))
 		heap_bins_release(recycle->bins, page);
-	heap_recycle_release(&sgl->item, recycle);
+	heap_recycle_release(&recycle->queue, &sgl->item);
 }
 
 /**
@@ -333,7 +301,8 @@ unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
  * heap_recycle_create - make an empty queue and start the helper thread
  * @name:	of the heap
  * @bins:	where zeroed pages go
- * @free_buffer: see heap_pool_create()
+ * @method:	see heap_pool_create()
+ * @free_buffer: likewise
  *
  * The queue takes nothing until its bound is set.
  *
@@ -341,22 +310,22 @@ unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
  * Return: what to queue buffers in, or %NULL.
  */
 struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bins,
+					 const enum heap_zero_method *method,
 					 void (*free_buffer)(struct heap_sgl *sgl))
 {
 	struct heap_recycle *recycle;
-	char thread[TASK_COMM_LEN];
 
 	recycle = kzalloc(struct_size(recycle, queued, nr_node_ids), GFP_KERNEL);
 	if (!recycle)
 		return NULL;
 
 	recycle->bins = bins;
+	recycle->method = method;
 	recycle->free_buffer = free_buffer;
 	recycle->batch = heap_batch_create(recycle, GFP_KERNEL);
-	snprintf(thread, sizeof(thread), "dma-heap-%s", name);
 	if (!recycle->batch ||
-	    deferred_free_init(&recycle->queue, thread, &heap_recycle_ops,
-			       recycle, &recycle->batch->taken)) {
+	    deferred_free_init(&recycle->queue, name, &heap_recycle_ops,
+			       &recycle->batch->taken)) {
 		kfree(recycle->batch);
 		kfree(recycle);
 		return NULL;

@@ -2,10 +2,9 @@
 /*
  * From freed to zeroed to kept
  *
- * Owns the queue of closed buffers. The helper thread takes pages from it, sets
- * those aside that a bin owns and has room for, zeroes them a batch at a time and
- * puts them into the bins. All others go to the page allocator as they are, and
- * under memory pressure all do.
+ * Owns the queue of closed buffers. The helper thread takes pages from it, zeroes
+ * those that a bin owns and has room for, a batch at a time, and puts them there.
+ * All others go to the page allocator as they are, under memory pressure all do.
  *
  * What is queued is accounted as reclaimable memory of its node until it is taken.
  */
@@ -27,7 +26,7 @@ struct heap_sgl;
  * @bins:	where zeroed pages go
  * @batch:	the helper's
  * @free_buffer: see heap_pool_create()
- * @method:	how pages are zeroed
+ * @method:	likewise
  * @zeroed:	base pages zeroed, as are the following
  * @zero_failed: could not be mapped for it, and were released
  * @helped:	taken off the queue by tasks that were allocating
@@ -39,7 +38,7 @@ struct heap_recycle {
 	struct heap_bins *bins;
 	struct heap_batch *batch;
 	void (*free_buffer)(struct heap_sgl *sgl);
-	enum heap_zero_method method;
+	const enum heap_zero_method *method;
 
 	atomic_long_t zeroed;
 	atomic_long_t zero_failed;
@@ -49,6 +48,7 @@ struct heap_recycle {
 };
 
 struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bins,
+					 const enum heap_zero_method *method,
 					 void (*free_buffer)(struct heap_sgl *sgl));
 
 void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl);

@@ -2,10 +2,10 @@
 /*
  * The pages of one buffer: a scatterlist that grows
  *
- * Pages of a page_pool can't be on a list (page_pool uses the memory of ->lru), so
- * they go into the scatterlist as they come. The entries that are needed when
- * memory is not fragmented are part of the buffer's own allocation, more are
- * chained on. Only heap_sgl_fini() may free it. No locking.
+ * Pages of a page_pool can't be on a list, as it uses the memory of ->lru, so they
+ * go into the scatterlist as they come. The entries needed when memory is not
+ * fragmented are part of the buffer's own allocation, more are chained on. Only
+ * heap_sgl_fini() may free it. No locking.
  */
 #ifndef _DMABUF_HEAP_SGL_H
 #define _DMABUF_HEAP_SGL_H

@@ -46,63 +46,45 @@ void heap_zero_direct(struct page *page)
 	}
 }
 
-/* Returns false if the pages can't be mapped; not static for tests. */
-bool heap_zero_map(struct page **map, unsigned int nr)
+static void *heap_zero_map(struct page **map, unsigned int nr)
 {
-	void *vaddr;
-
 	KUNIT_STATIC_STUB_REDIRECT(heap_zero_map, map, nr);
 
-	vaddr = vm_map_ram(map, nr, NUMA_NO_NODE);
-	if (!vaddr)
-		return false;
-
-	heap_zero_range(vaddr, nr);
-	/* What was written through this alias must be seen through others. */
-	flush_kernel_vmap_range(vaddr, nr * PAGE_SIZE);
-	vm_unmap_ram(vaddr, nr);
-
-	return true;
+	return vm_map_ram(map, nr, NUMA_NO_NODE);
 }
 
 /**
- * heap_zero_pages - clear pages through mappings
+ * heap_zero_pages - clear pages through one mapping
  * @pages:	head pages of any orders
- * @nr:		how many
- * @map:	scratch space
- * @map_size:	entries in @map, which is how many base pages are mapped at once
- *
- * A page larger than @map_size takes several mappings, smaller ones share one.
+ * @nr:		how many, not 0
+ * @map:	scratch space, an entry for each base page
  *
  * Context: may sleep, allocates (page tables, an address range).
- * Return: how many of @pages are zeroed, counted from the first. Less than @nr
- * when a mapping failed; the contents of the others are undefined.
+ * Return: false if the pages could not be mapped.
  */
-unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
-			     struct page **map, unsigned int map_size)
+bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map)
 {
-	unsigned int mapped = 0, zeroed = 0, i, j, n;
-	struct page *page;
+	unsigned int mapped = 0, i, j, n;
+	void *vaddr;
+
+	KUNIT_STATIC_STUB_REDIRECT(heap_zero_pages, pages, nr, map);
 
 	for (i = 0; i < nr; i++) {
-		page = pages[i];
-		for (n = compound_nr(page); n; n -= j) {
-			for (j = 0; j < n && mapped < map_size; j++)
-				map[mapped++] = page++;
-			if (mapped < map_size)
-				continue;
-			if (!heap_zero_map(map, mapped))
-				return zeroed;
-			mapped = 0;
-			/* A page counts when it was mapped to its end. */
-			zeroed = j == n ? i + 1 : i;
-		}
+		n = compound_nr(pages[i]);
+		for (j = 0; j < n; j++)
+			map[mapped++] = pages[i] + j;
 	}
 
-	if (mapped && !heap_zero_map(map, mapped))
-		return zeroed;
+	vaddr = heap_zero_map(map, mapped);
+	if (!vaddr)
+		return false;
 
-	return nr;
+	heap_zero_range(vaddr, mapped);
+	/* What was written through this alias must be seen through others. */
+	flush_kernel_vmap_range(vaddr, mapped * PAGE_SIZE);
+	vm_unmap_ram(vaddr, mapped);
+
+	return true;
 }
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -4,11 +4,7 @@
  *
  * A batch of pages is mapped at once and cleared through the mapping: its price,
  * an address range and a TLB flush some time later, is paid once per batch, and
- * highmem needs no special case.
- *
- * A page counts as zeroed only when every byte was written after its last user
- * dropped it. A mapping can fail; the pages from there on are reported as not
- * zeroed and must not be handed out.
+ * highmem needs no special case. Mapping can fail.
  */
 #ifndef _DMABUF_HEAP_ZERO_H
 #define _DMABUF_HEAP_ZERO_H
@@ -19,7 +15,7 @@
 struct page;
 
 /*
- * Base pages per mapping: 512 of 4 KiB. On x86-64, mapping adds 30 % to the
+ * Base pages to zero at a time: 512 of 4 KiB. On x86-64, mapping adds 30 % to the
  * instructions of clearing with 16 pages at a time, 21 % with 64, 19 % with 512.
  */
 #define HEAP_ZERO_BATCH		(SZ_2M >> PAGE_SHIFT)
@@ -35,9 +31,6 @@ enum heap_zero_method {
 };
 
 void heap_zero_direct(struct page *page);
-unsigned int heap_zero_pages(struct page **pages, unsigned int nr,
-			     struct page **map, unsigned int map_size);
-
-bool heap_zero_map(struct page **map, unsigned int nr);
+bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map);
 
 #endif /* _DMABUF_HEAP_ZERO_H */

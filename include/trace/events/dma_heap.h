@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What a pooled heap does with its memory. Amounts are in base pages (pages of
- * PAGE_SIZE), times in nanoseconds.
- */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM dma_heap
 
@@ -14,8 +10,8 @@
 /**
  * dma_heap_alloc - a buffer's memory was allocated, or could not be
  * @heap:	name
- * @nr_pages:	asked for
- * @ns:		how long it took
+ * @nr_pages:	base pages asked for
+ * @ns:		how long it took, in nanoseconds
  * @ret:	0 or an error
  */
 TRACE_EVENT(dma_heap_alloc,
@@ -41,7 +37,7 @@ TRACE_EVENT(dma_heap_alloc,
  * dma_heap_reclaim - the shrinker gave memory back
  * @heap:	name
  * @nid:	node that is short of memory
- * @nr_pages:	asked for
+ * @nr_pages:	base pages asked for
  * @queued:	given back from the queue of closed buffers, not zeroed
  * @cached:	given back from the zeroed pages
  */

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 	bench_setup(argc, argv);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
 		bench_zeroing("direct", 1, orders[i], 16);
-		for (batch = 16; batch <= 1024; batch *= 2)
+		for (batch = 1 << (orders[i] ?: 4); batch <= 1024; batch *= 2)
 			bench_zeroing("vmap", 0, orders[i], batch);
 	}
 	return 0;

@@ -78,10 +78,11 @@ static void dispose_item(void *data, bool last)
 		taker->rival_freed = deferred_free_run(queue, ULONG_MAX, rival);
 }
 
-static void release_item(struct deferred_free_item *item, void *owner)
+static void release_item(struct deferred_free_queue *queue,
+			 struct deferred_free_item *item)
 {
 	struct test_item *it = container_of(item, struct test_item, item);
-	struct test_ctx *ctx = owner;
+	struct test_ctx *ctx = container_of(queue, struct test_ctx, queue);
 
 	if (it->left)
 		atomic_inc(&ctx->nr_errors);
@@ -118,10 +119,9 @@ static void expect_queued(struct kunit *test, unsigned long nr_pages,
 /* Until then it does nothing. */
 static void start_helper(struct test_ctx *ctx)
 {
-	timer_delete_sync(&ctx->queue.timer);
-	kthread_cancel_work_sync(&ctx->queue.work);
-	ctx->queue.work.func = deferred_free_work;
-	kthread_queue_work(ctx->queue.worker, &ctx->queue.work);
+	kthread_cancel_delayed_work_sync(&ctx->queue.work);
+	ctx->queue.work.work.func = deferred_free_work;
+	kthread_mod_delayed_work(ctx->queue.worker, &ctx->queue.work, 0);
 }
 
 /* Returns whether it emptied the queue. */
@@ -265,7 +265,7 @@ static void test_helper(struct kunit *test)
 	struct test_ctx *ctx = test->priv;
 
 	add(ctx, 0, LIMIT);
-	KUNIT_EXPECT_FALSE(test, timer_pending(&ctx->queue.timer));
+	KUNIT_EXPECT_FALSE(test, timer_pending(&ctx->queue.work.timer));
 	start_helper(ctx);
 	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
 	KUNIT_EXPECT_EQ(test, 20U, ctx->helper.nr_last);
@@ -341,9 +341,9 @@ static int deferred_free_kunit_init(struct kunit *test)
 	ctx->task.ctx = ctx;
 	ctx->other.ctx = ctx;
 	KUNIT_ASSERT_EQ(test, 0, deferred_free_init(&ctx->queue, "kunit", &test_ops,
-						    ctx, &ctx->helper));
+						    &ctx->helper));
 	ctx->queue.max_pages = LIMIT;
-	ctx->queue.work.func = heap_test_do_nothing;
+	ctx->queue.work.work.func = heap_test_do_nothing;
 	test->priv = ctx;
 
 	return 0;

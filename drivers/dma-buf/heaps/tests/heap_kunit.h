@@ -72,18 +72,18 @@ static inline void heap_test_do_nothing(struct kthread_work *work) { }
 
 static inline void heap_test_stop_helper(struct deferred_free_queue *queue)
 {
-	timer_shutdown_sync(&queue->timer);
-	kthread_cancel_work_sync(&queue->work);
+	kthread_cancel_delayed_work_sync(&queue->work);
 	kthread_destroy_worker(queue->worker);
 }
 
-/* For heap_test_map(): how often it was called, and which time it fails. */
+/* For heap_test_zero(): how often it was called, and which time it fails. */
 static unsigned int heap_test_maps, heap_test_fail_at;
-/* Called when it has mapped for the first time. */
+/* Called when it has zeroed for the first time. */
 static void (*heap_test_then)(struct kunit *test);
 
-/* In place of heap_zero_map(). */
-static inline bool heap_test_map(struct page **map, unsigned int nr)
+/* In place of heap_zero_pages(). */
+static inline bool heap_test_zero(struct page **pages, unsigned int nr,
+				  struct page **map)
 {
 	struct kunit *test = kunit_get_current_test();
 	bool ret;
@@ -91,22 +91,22 @@ static inline bool heap_test_map(struct page **map, unsigned int nr)
 	if (++heap_test_maps == heap_test_fail_at)
 		return false;
 
-	kunit_deactivate_static_stub(test, heap_zero_map);
-	ret = heap_zero_map(map, nr);
+	kunit_deactivate_static_stub(test, heap_zero_pages);
+	ret = heap_zero_pages(pages, nr, map);
 	if (heap_test_maps == 1 && heap_test_then)
 		heap_test_then(test);
-	kunit_activate_static_stub(test, heap_zero_map, heap_test_map);
+	kunit_activate_static_stub(test, heap_zero_pages, heap_test_zero);
 
 	return ret;
 }
 
-static inline void heap_test_stub_map(struct kunit *test, unsigned int fail_at,
-				      void (*then)(struct kunit *test))
+static inline void heap_test_stub_zero(struct kunit *test, unsigned int fail_at,
+				       void (*then)(struct kunit *test))
 {
 	heap_test_maps = 0;
 	heap_test_fail_at = fail_at;
 	heap_test_then = then;
-	kunit_activate_static_stub(test, heap_zero_map, heap_test_map);
+	kunit_activate_static_stub(test, heap_zero_pages, heap_test_zero);
 }
 
 /* Somebody uses the bin, for a second. Returns the work that does it. */

@@ -24,6 +24,7 @@ struct pool_ctx {
 };
 
 static atomic_t nr_buffers = ATOMIC_INIT(0);
+static enum heap_zero_method method_now;
 
 static void free_buffer(struct heap_sgl *sgl)
 {
@@ -126,8 +127,8 @@ static void test_reuse(struct kunit *test)
 	struct pool_ctx *ctx = test->priv;
 	unsigned int round, i;
 
-	heap_pool_set_zero_method(ctx->pool, param->method);
-	heap_test_stub_map(test, 0, NULL);
+	method_now = param->method;
+	heap_test_stub_zero(test, 0, NULL);
 	for (round = 0; round < 3; round++) {
 		use_and_free(test, param->nr_pages);
 		run_helper(ctx);
@@ -263,22 +264,19 @@ static void test_help(struct kunit *test)
 /* What could not be zeroed leaves, and nothing else. */
 static void test_map_fails(struct kunit *test)
 {
-	static const unsigned long lost[] = { MEDIUM + 2 * LARGE, LARGE, 0 };
 	struct pool_ctx *ctx = test->priv;
-	unsigned long all_lost = 0;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(lost); i++) {
-		use_and_free(test, MEDIUM);
-		use_and_free(test, 2 * LARGE);
-		/* The batch ends in the last page. */
-		heap_test_stub_map(test, i + 1, NULL);
-		run_helper(ctx);
-		all_lost += lost[i];
-		KUNIT_EXPECT_EQ(test, all_lost,
-				atomic_long_read(&ctx->recycle->zero_failed));
-		expect_pages(test, 0, MEDIUM + 2 * LARGE - lost[i]);
-	}
+	/* A batch of more than HEAP_ZERO_BATCH, and another one. */
+	use_and_free(test, MEDIUM);
+	use_and_free(test, 2 * LARGE);
+	use_and_free(test, 3 * MEDIUM);
+	heap_test_stub_zero(test, 1, NULL);
+	run_helper(ctx);
+	KUNIT_EXPECT_EQ(test, 2U, heap_test_maps);
+	KUNIT_EXPECT_EQ(test, MEDIUM + 2 * LARGE,
+			atomic_long_read(&ctx->recycle->zero_failed));
+	KUNIT_EXPECT_EQ(test, 3 * MEDIUM, atomic_long_read(&ctx->recycle->zeroed));
+	expect_pages(test, 0, 3 * MEDIUM);
 }
 
 /* Somebody else writes to a page after it was zeroed. */
@@ -309,7 +307,7 @@ static void test_unfit_pages(struct kunit *test)
 	ctx->held = sg_page(sgl->first);
 	get_page(ctx->held);
 	heap_pool_free(ctx->pool, sgl);
-	heap_test_stub_map(test, 0, write_late);
+	heap_test_stub_zero(test, 0, write_late);
 	run_helper(ctx);
 	KUNIT_EXPECT_EQ(test, 1U, heap_test_maps);
 	expect_pages(test, 0, MEDIUM);
@@ -330,7 +328,7 @@ static void test_alloc_fails(struct kunit *test)
 	int ret;
 
 	use_and_free(test, 12 * LARGE);
-	heap_test_stub_map(test, 0, kill_task);
+	heap_test_stub_zero(test, 0, kill_task);
 	sgl = new_buffer(test, 8 * LARGE);
 	ret = heap_pool_alloc(ctx->pool, sgl, 8 * LARGE << PAGE_SHIFT);
 	flush_signals(current);
@@ -385,7 +383,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 	struct pool_ctx *ctx = test->priv;
 
 	use_and_free(test, HEAP_ZERO_BATCH + LARGE);
-	heap_test_stub_map(test, 0, reclaim_rest);
+	heap_test_stub_zero(test, 0, reclaim_rest);
 	run_helper(ctx);
 	expect_pages(test, 0, HEAP_ZERO_BATCH);
 }
@@ -419,6 +417,7 @@ static int heap_pool_kunit_init(struct kunit *test)
 	int nid;
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	method_now = HEAP_ZERO_VMAP;
 	if (PAGE_SHIFT != 12 || heap_orders[0] > MAX_PAGE_ORDER)
 		kunit_skip(test, "the amounts are for pages of 4 KiB");
 
@@ -430,11 +429,11 @@ static int heap_pool_kunit_init(struct kunit *test)
 
 	for_each_node_state(nid, N_MEMORY)
 		ctx->reclaimable[nid] = heap_test_reclaimable(nid);
-	ctx->pool = heap_pool_create("kunit", free_buffer);
+	ctx->pool = heap_pool_create("kunit", &method_now, free_buffer);
 	KUNIT_ASSERT_NOT_NULL(test, ctx->pool);
 	heap_pool_set_limits(ctx->pool, POOL_PAGES, QUEUE_PAGES);
 	ctx->recycle = ctx->pool->recycle;
-	ctx->recycle->queue.work.func = heap_test_do_nothing;
+	ctx->recycle->queue.work.work.func = heap_test_do_nothing;
 	test->priv = ctx;
 
 	return 0;

@@ -169,13 +169,14 @@ static void purged(void *data, unsigned long start, unsigned long end,
 }
 
 static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
-		      unsigned int batch)
+		      unsigned int order, unsigned int batch)
 {
-	unsigned int clean = nr, i;
+	unsigned int step = max(batch >> order, 1), i;
 	struct page **map;
+	bool zeroed = true;
 	struct stamp s;
 
-	map = kvmalloc_array(batch, sizeof(*map), GFP_KERNEL);
+	map = kvmalloc_array(step << order, sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return -ENOMEM;
 
@@ -184,7 +185,9 @@ static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 	atomic_set(&purges, 0);
 	stamp_now(&s);
 	if (method == HEAP_ZERO_VMAP) {
-		clean = heap_zero_pages(pages, nr, map, batch);
+		for (i = 0; i < nr && zeroed; i += step)
+			zeroed = heap_zero_pages(pages + i, min(step, nr - i),
+						 map);
 		vm_unmap_aliases();
 	} else {
 		for (i = 0; i < nr; i++)
@@ -192,7 +195,7 @@ static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 	}
 	stamp_since(&s);
 	kvfree(map);
-	if (clean != nr)
+	if (!zeroed)
 		return -EIO;
 	snprintf(answer, sizeof(answer), "%llu %llu %d\n", s.ticks, s.ns,
 		 atomic_read(&purges));
@@ -223,7 +226,7 @@ static int run_zero(unsigned int method, unsigned int order, unsigned int batch,
 	ret = register_trace_purge_vmap_area_lazy(purged, NULL);
 	if (ret)
 		goto free;
-	ret = zero_pages(pages, nr, method, batch);
+	ret = zero_pages(pages, nr, method, order, batch);
 	unregister_trace_purge_vmap_area_lazy(purged, NULL);
 	tracepoint_synchronize_unregister();
 
