@@ -15,6 +15,7 @@ HARNESS := tools/harness
 
 help:
 	@echo "make run        build a kernel with the heap, boot it, show the heap at work"
+	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
@@ -56,6 +57,9 @@ bench-zeroing bench-tasks bench-locks bench-latency bench-memory:
 bench-baseline:
 	@$(HARNESS)/bench/guard.sh update
 
+module:
+	@$(HARNESS)/module.sh "$(KDIR)"
+
 mutants:
 	@$(HARNESS)/check/mutants.sh $(ONLY)
 
@@ -83,6 +87,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+.PHONY: help run module test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
 	clean distclean

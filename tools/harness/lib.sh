@@ -84,8 +84,12 @@ put() {
 	fi
 }
 
-# One verb at a time in this clone's out/.
-lock_out() { lock_file 9 "$OUT/.lock" "another run in this clone"; }
+# One verb at a time in this clone's out/, with the scripts that it calls.
+lock_out() {
+	[ "${OUT_LOCKED:-}" != "$OUT" ] || return 0
+	lock_file 9 "$OUT/.lock" "another run in this clone"
+	export OUT_LOCKED=$OUT
+}
 
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
 # compilers (others would rebuild all that they made), and such that the same

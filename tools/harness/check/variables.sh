@@ -22,6 +22,7 @@ bench|ACCEL=fast
 bench-tasks|ACCEL=tcg
 bench-compare|ACCEL=wall|REF=HEAD
 bench-compare|REF=no-such-revision
+module|KDIR=/no/such/kernel
 soak|MINUTES=ten
 soak|MINUTES=0
 soak|MINUTES=-1

@@ -7,39 +7,20 @@
 #
 # fetch.sh config: only the package with Debian's configurations of that kernel;
 # prints the package's file.
+# fetch.sh few: of the source only what the series changes and the tests take, in
+# linux/ of the directory that is printed, as above.
 #
 # Promises: packages come from the machine's own apt mirror through a private
 # apt configuration, with apt's checks of signature and hash; what is half
 # downloaded or half unpacked is never used; a package that was fetched before
 # is used when the mirror cannot be reached, and that is said.
 . "$(dirname "$0")/../lib.sh"
+. "$HARNESS/kernel/apt.sh"
+. "$HARNESS/series/lib.sh"
 
 debs=$CACHE/deb
 trees=$CACHE/tree
 fresh_minutes=1440	# how long an answer of the mirror is believed
-
-# The private apt of one mirror and suite; its directory is $apt.
-apt_setup() {	# MIRROR SUITE
-	local found uri key
-	apt=$CACHE/apt/$2
-	found=$(perl "$HARNESS/kernel/apt-mirror.pl" "$1" /etc/apt/sources.list \
-		/etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources) || {
-		say "no $1 Debian mirror in the machine's apt sources"
-		return 1
-	}
-	IFS=$'\t' read -r uri key <<<"$found"
-	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-	printf 'deb %s%s %s main\n' "${key:+[signed-by=$key] }" "$uri" "$2" >"$apt/sources.list"
-}
-
-apt_private() {	# TOOL ARG...
-	local tool=$1
-	shift
-	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
-		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
-		-o APT::Sandbox::User=root -o Acquire::Languages=none \
-		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
-}
 
 newest_cached() {	# PACKAGE[_VERSION]
 	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
@@ -53,7 +34,7 @@ get_deb() {	# PACKAGE MIRROR SUITE
 		deb=$cached
 		return 0
 	fi
-	if apt_setup "$2" "$3" && apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; then
+	if apt_setup "$2" "$3" && apt_update; then
 		version=$(apt_private apt-cache show "$1" 2>>"$apt/log" |
 			awk '/^Version:/ { print $2; exit }') || version=
 		deb=$(newest_cached "$1_$version")
@@ -106,6 +87,23 @@ unpack() {	# PACKAGE DIR
 	mv "$tmp" "$2"
 }
 
+# The same of a few files, which takes seconds and no space.
+unpack_few() {	# DIR PATH...
+	local tmp=$1.tmp
+	need_space 100 "unpacking"
+	rm -rf "$tmp"
+	unpack_pristine "$deb" "$tmp/linux" "${@:2}"
+	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { printf "%s%s", s, $3; s = "." }
+		END { print "" }' "$tmp/linux/Makefile" >"$tmp/version"
+	mv "$tmp" "$1"
+}
+
+few_paths() {
+	awk '$1 == "file" { for (i = 2; i <= NF; i++) print $i }' \
+		"$HARNESS"/kernel/edits/*.edit "$TOP/drivers/dma-buf/heaps/system_heap.edit"
+	printf '%s\n' Makefile usr/gen_init_cpio.c tools/testing/selftests/{kselftest.h,kselftest_harness.h,dmabuf-heaps}
+}
+
 lock 7 fetch
 mkdir -p "$debs" "$trees"
 if [ -n "${KERNEL:-}" ]; then
@@ -127,6 +125,11 @@ for name in $wanted; do
 		# The key of everything made from this package.
 		key=$(dpkg-deb -f "$deb" Version | tr -c 'A-Za-z0-9.\n-' _)
 		dir=$trees/$key
+		if [ "${1:-}" = few ]; then
+			mapfile -t paths < <(few_paths | sort -u)
+			dir=$CACHE/few/$key-$(printf '%s\n' "${paths[@]}" | sha256sum | cut -c1-12)
+			[ -d "$dir" ] || unpack_few "$dir" "${paths[@]}"
+		fi
 		[ -f "$dir/version" ] || unpack "$package" "$dir"
 		say "linux $(cat "$dir/version") ($(dpkg-deb -f "$deb" Version))"
 		echo "$dir"

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# A private apt, which reads other suites than the machine's own and leaves that
+# one alone; sourced after ../lib.sh.  Promises: packages come from the machine's
+# mirror, with apt's checks of signature and hash.
+
+# apt_setup MIRROR SUITE...: of one mirror; its directory is $apt.
+apt_setup() {
+	local found uri key suite
+	apt=$CACHE/apt/${*:2}
+	apt=${apt// /+}
+	found=$(perl "$HARNESS/kernel/apt-mirror.pl" "$1" /etc/apt/sources.list \
+		/etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources) || {
+		say "no $1 Debian mirror in the machine's apt sources"
+		return 1
+	}
+	IFS=$'\t' read -r uri key <<<"$found"
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	for suite in "${@:2}"; do
+		printf 'deb %s%s %s main\n' "${key:+[signed-by=$key] }" "$uri" "$suite"
+	done >"$apt/sources.list"
+}
+
+apt_private() {	# TOOL ARG...
+	local tool=$1
+	shift
+	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+		-o APT::Sandbox::User=root -o Acquire::Languages=none \
+		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
+}
+
+apt_update() { apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; }

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# module.sh [KDIR]: build the series as one module, system_heap_pooled.ko, for the
+# kernel whose build directory is KDIR (default: the running kernel's), and print
+# its path, out/module/RELEASE/system_heap_pooled.ko.  With MODULE_ROOT, KDIR is a
+# path in that root, and so is the compiler (distro/root.sh).
+#
+# Promises: one line says what of KDIR is missing; nothing is written but in out/
+# and the cache; a module that is there was built from these sources without a
+# warning.
+. "$(dirname "$0")/lib.sh"
+
+root=${MODULE_ROOT:-}
+running=$(uname -r)
+kdir=${1:-/lib/modules/$running/build}
+[ -n "$root" ] || kdir=$(realpath -ms -- "$kdir")
+conf=$root$kdir/include/config/auto.conf
+
+if [ ! -d "$root$kdir" ]; then
+	hint="install linux-headers-$running"
+	[ -z "${1:-}" ] || hint="KDIR= is the build directory of a kernel"
+	die "no $kdir: $hint"
+fi
+for file in Makefile Module.symvers include/config/auto.conf include/config/kernel.release; do
+	[ -s "$root$kdir/$file" ] || die "no $file in $kdir: no kernel was built or installed there"
+done
+release=$(cat "$root$kdir/include/config/kernel.release")
+for option in MODULES DMABUF_HEAPS PAGE_POOL; do
+	grep -qx "CONFIG_$option=y" "$conf" || die "linux $release is built without CONFIG_$option"
+done
+# Before 7.0 a heap could not be a module.
+grep -qP '\tdma_heap_add\t' "$root$kdir/Module.symvers" ||
+	die "linux $release does not export dma_heap_add; Debian's 7.2 and later do"
+
+[ -n "$root" ] || "$HARNESS/kernel/deps.sh" deps-module.list
+lock_out
+few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
+dir=$OUT/module/$release
+build=$dir/build
+log=$dir/build.log
+heaps=$dir/stage/drivers/dma-buf/heaps
+module=$dir/system_heap_pooled.ko
+
+mkdir -p "$build"
+# Whatever kernel this is for, the exporter is the one that we have.
+"$HARNESS/kernel/stage.sh" series 7.3 "$dir/stage" "$few/linux"
+perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" 7.3 "$TOP" "$dir/stage" -- \
+	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"
+(cd "$dir/stage/include" && find . -name '*.h') | while read -r header; do
+	put "$dir/stage/include/$header" "$build/include/$header"
+done
+cp "$TOP/drivers/dma-buf/heaps/Makefile" "$heaps/heaps.mk"
+for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS/module/Kbuild"; do
+	put "$source" "$build/$(basename "$source")"
+done
+rm -rf "$dir/stage"
+
+build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O
+	make "-j$JOBS" -C "$kdir")
+say "building system_heap_pooled.ko for linux $release"
+rm -f "$module"
+if [ -n "$root" ]; then
+	"$HARNESS/distro/root.sh" "$root" "$build" "${build_module[@]}" M=/mnt
+else
+	"${build_module[@]}" M="$build"
+fi >"$log" 2>&1 </dev/null || {
+	kernels=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"/\1/p' "$conf")
+	why=$(grep -m 1 -E 'error:|: not found|No such file|\*\*\*|undefined!' "$log") || true
+	compilers='unrecognized command-line option|unknown argument|fentry|gcc.*(not found|No such file)|clang.*(not found|No such file)'
+	! grep -qE "$compilers" "$log" || die "the compiler is not the kernel's ($kernels): ${why:-see $log}"
+	die "linux $release: ${why:-the build failed} (all of it: $log)"
+}
+! grep -E 'warning:|WARNING:' "$log" >&2 || die "linux $release: the build warned (all of it: $log)"
+put "$build/system_heap_pooled.ko" "$module"
+echo "$module"
+[ -n "$root" ] || say "To load it: insmod $module
+It becomes /dev/dma_heap/system if there is no such heap, else system_pooled; name= says
+another. Like every heap it then stays until the machine is booted anew."
