@@ -14,7 +14,7 @@ endif
 HARNESS := tools/harness
 
 help:
-	@echo "make run        build a kernel with the heap, boot it, show the heap at work"
+	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=: on one built here)"
 	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"

@@ -136,8 +136,8 @@ int main(int argc, char **argv)
 		unit = optarg;
 	}
 	clock_setup(unit);
-	stock = heap_open("stock");
-	ours = heap_open("system");
+	stock = heap_open(HEAP_STOCK);
+	ours = heap_open(HEAP_NAME);
 	if (!heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
 

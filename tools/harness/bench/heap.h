@@ -24,9 +24,16 @@
 
 #include <linux/dma-heap.h>
 
-#define HEAP_STATS	"/sys/kernel/debug/dma_heap/system/stats"
-#define HEAP_DRAIN	"/sys/kernel/debug/dma_heap/system/drain"
-#define HEAP_PARAMS	"/sys/module/system_heap/parameters/"
+/* The pooled heap, its module, and the heap to compare it with */
+#ifndef HEAP_NAME
+#define HEAP_NAME	"system"
+#define HEAP_MODULE	"system_heap"
+#define HEAP_STOCK	"stock"
+#endif
+
+#define HEAP_STATS	"/sys/kernel/debug/dma_heap/" HEAP_NAME "/stats"
+#define HEAP_DRAIN	"/sys/kernel/debug/dma_heap/" HEAP_NAME "/drain"
+#define HEAP_PARAMS	"/sys/module/" HEAP_MODULE "/parameters/"
 
 #define KIB		1024UL
 #define MIB		(1024UL * 1024UL)

@@ -131,7 +131,7 @@ for name in $wanted; do
 			[ -d "$dir" ] || unpack_few "$dir" "${paths[@]}"
 		fi
 		[ -f "$dir/version" ] || unpack "$package" "$dir"
-		say "linux $(cat "$dir/version") ($(dpkg-deb -f "$deb" Version))"
+		[ "${1:-}" = few ] || say "linux $(cat "$dir/version") ($(dpkg-deb -f "$deb" Version))"
 		echo "$dir"
 		exit 0
 	fi

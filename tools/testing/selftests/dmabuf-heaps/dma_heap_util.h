@@ -20,9 +20,11 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 
-#ifndef HEAP_NODE
-#define HEAP_NODE	"/dev/dma_heap/system"
+/* A heap that was loaded as a module may have another name. */
+#ifndef HEAP_NAME
+#define HEAP_NAME	"system"
 #endif
+#define HEAP_NODE	"/dev/dma_heap/" HEAP_NAME
 
 #define KIB		1024UL
 #define MIB		(1024UL * 1024UL)

@@ -11,7 +11,10 @@
 #include "heap_stats_util.h"
 #include "proc_util.h"
 
-#define HEAP_PARAMS	"/sys/module/system_heap/parameters/"
+#ifndef HEAP_MODULE
+#define HEAP_MODULE	"system_heap"
+#endif
+#define HEAP_PARAMS	"/sys/module/" HEAP_MODULE "/parameters/"
 
 /* Parameters as found, so that a fixture can put them back */
 struct heap_params {

@@ -14,9 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dma_heap_util.h"
 #include "proc_util.h"
 
-#define HEAP_DEBUGFS	"/sys/kernel/debug/dma_heap/system/"
+#define HEAP_DEBUGFS	"/sys/kernel/debug/dma_heap/" HEAP_NAME "/"
 
 #define NR_HEAP_ORDERS	3
 

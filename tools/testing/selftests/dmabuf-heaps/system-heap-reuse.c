@@ -344,14 +344,14 @@ TEST(boot_parameters)
 	int n, end;
 
 	ASSERT_LT(0, read_text("/proc/cmdline", cmdline, sizeof(cmdline)));
-	for (p = cmdline; (p = strstr(p, "system_heap.")); p += end) {
+	for (p = cmdline; (p = strstr(p, HEAP_MODULE ".")); p += end) {
 		char name[64], value[64], is[64] = "";
 
 		end = 1;
-		n = sscanf(p, "system_heap.%63[a-z_]=%63s%n", name, value, &end);
+		n = sscanf(p, HEAP_MODULE ".%63[a-z_]=%63s%n", name,
+			   value, &end);
 		ASSERT_EQ(2, n);
-		snprintf(path, sizeof(path),
-			 "/sys/module/system_heap/parameters/%s", name);
+		snprintf(path, sizeof(path), HEAP_PARAMS "%s", name);
 		ASSERT_LT(0, read_text(path, is, sizeof(is)));
 		snprintf(want, sizeof(want), "%.62s\n", value);
 		EXPECT_STREQ(want, is);
