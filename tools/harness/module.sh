@@ -35,26 +35,13 @@ grep -qP '\tdma_heap_add\t' "$root$kdir/Module.symvers" ||
 
 [ -n "$root" ] || "$HARNESS/kernel/deps.sh" deps-module.list
 lock_out
-few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
 dir=$OUT/module/$release
 build=$dir/build
 log=$dir/build.log
-heaps=$dir/stage/drivers/dma-buf/heaps
 module=$dir/system_heap_pooled.ko
 
-mkdir -p "$build"
-# Whatever kernel this is for, the exporter is the one that we have.
-"$HARNESS/kernel/stage.sh" series 7.3 "$dir/stage" "$few/linux"
-perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" 7.3 "$TOP" "$dir/stage" -- \
-	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"
-(cd "$dir/stage/include" && find . -name '*.h') | while read -r header; do
-	put "$dir/stage/include/$header" "$build/include/$header"
-done
-cp "$TOP/drivers/dma-buf/heaps/Makefile" "$heaps/heaps.mk"
-for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS/module/Kbuild"; do
-	put "$source" "$build/$(basename "$source")"
-done
-rm -rf "$dir/stage"
+mkdir -p "$dir"
+"$HARNESS/module/sources.sh" "$build"
 
 build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O
 	make "-j$JOBS" -C "$kdir")

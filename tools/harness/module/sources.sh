@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# sources.sh DIR: put what system_heap_pooled.ko is built from into DIR, with a
+# Kbuild file; DIR is then all that a kernel's makefiles need (M=DIR).
+#
+# Promises: a file whose content stays keeps its time.
+. "$(dirname "$0")/../lib.sh"
+
+stage=$1.stage
+heaps=$stage/drivers/dma-buf/heaps
+
+few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
+mkdir -p "$1"
+# Whatever kernel this is for, the exporter is the one that we have.
+"$HARNESS/kernel/stage.sh" series 7.3 "$stage" "$few/linux"
+perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" 7.3 "$TOP" "$stage" -- \
+	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"
+(cd "$stage/include" && find . -name '*.h') | while read -r header; do
+	put "$stage/include/$header" "$1/include/$header"
+done
+cp "$TOP/drivers/dma-buf/heaps/Makefile" "$heaps/heaps.mk"
+for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS/module/Kbuild"; do
+	put "$source" "$1/$(basename "$source")"
+done
+rm -rf "$stage"
