@@ -16,6 +16,7 @@ HARNESS := tools/harness
 help:
 	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=: on one built here)"
 	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
+	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
@@ -45,7 +46,7 @@ help:
 	@echo "ACCEL=wall measures real time instead of instructions, with KVM where it works;"
 	@echo "ACCEL=kvm the same, with KVM or not at all"
 
-run test bench shell:
+run try test bench shell:
 	@$(HARNESS)/$@.sh
 
 bench-compare:
@@ -87,6 +88,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+.PHONY: help run module try test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
 	clean distclean

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pooled heap beside the kernel's own in real time, for make try. Everything
+ * is measured in turns, one buffer of each, so that what the machine does
+ * meanwhile is in all figures:
+ *
+ *   stock    the kernel's own heap
+ *   vmap     the pooled heap, with zero_method=vmap
+ *   direct   the pooled heap, with zero_method=direct
+ *
+ * Helper asleep, one buffer after the other:
+ *   alloc    allocate
+ *   use      allocate, map it and write every byte of it
+ *   close    drop the last reference
+ * Allocate and close back to back, in blocks, until the queue is empty again:
+ *   loop     a pair, as the application waits for it
+ *   self     CPU time of the application for a pair
+ *   helper   CPU time of the thread that zeroes, for a pair
+ * All in nanoseconds, as "result try <op> <name> <size> <n> <p50> <p99> <mean>".
+ *
+ * Then it reads every byte of buffers that had been written and closed:
+ *   checked <name> <bytes> <bytes of these that were taken from the pool>
+ * and stops at the first one that is not zero.
+ */
+#include "bench.h"
+
+#define BLOCKS		8	/* of which the first does not count */
+#define MAX_PAIRS	3000
+#define CHECK_ROUNDS	4
+
+enum { STOCK, VMAP, DIRECT, NR_NAMES };
+
+static const char * const names[NR_NAMES] = { "stock", "vmap", "direct" };
+
+enum { ALLOC, USE, CLOSE, NR_OPS };
+enum { LOOP = ALLOC, SELF = USE, HELPER = CLOSE };
+
+static const char * const steps[NR_OPS] = { "alloc", "use", "close" };
+static const char * const loops[NR_OPS] = { "loop", "self", "helper" };
+
+static uint64_t measured[NR_NAMES][NR_OPS][BLOCKS * MAX_PAIRS];
+static int heaps[NR_NAMES];
+static clockid_t helper;
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return timespec_ns(&ts);
+}
+
+/* A machine without a better clock than the timer's ticks can measure nothing. */
+static void check_clock(void)
+{
+	uint64_t start, step, least = UINT64_MAX;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		start = clock_ns();
+		while (!(step = clock_ns() - start))
+			;
+		if (step < least)
+			least = step;
+	}
+	if (least > 10000)
+		fail("the clock of this machine moves in steps of %llu ns",
+		     (unsigned long long)least);
+}
+
+/* Whose turn it is; all that was closed before has been zeroed */
+static int turn(int i)
+{
+	if (i != STOCK)
+		write_text(HEAP_PARAMS "zero_method", names[i]);
+	heap_caught_up();
+	return heaps[i];
+}
+
+static void print_result(int name, const char *op, size_t len, uint64_t *v, int n)
+{
+	double sum = 0;
+	int i;
+
+	sort_u64(v, n);
+	for (i = 0; i < n; i++)
+		sum += v[i];
+	printf("result try %s %s %zu %d %llu %llu %.0f\n", op, names[name], len,
+	       n, (unsigned long long)percentile(v, n, 50),
+	       (unsigned long long)percentile(v, n, 99), sum / n);
+	fflush(stdout);
+}
+
+static void one_buffer(int heap, size_t len, uint64_t took[NR_OPS])
+{
+	uint64_t start = clock_ns(), t;
+	int buf = heap_alloc(heap, len);
+	char *p;
+
+	took[ALLOC] = clock_ns() - start;
+	p = heap_map(buf, len);
+	memset(p, 0xa5, len);
+	took[USE] = clock_ns() - start;
+	munmap(p, len);
+	usleep(1000);
+	t = clock_ns();
+	close(buf);
+	took[CLOSE] = clock_ns() - t;
+}
+
+static void measure_buffers(const struct size_plan *p)
+{
+	uint64_t took[NR_OPS];
+	int name, op, i;
+
+	for (i = -3; i < p->samples; i++) {
+		for (name = 0; name < NR_NAMES; name++) {
+			one_buffer(turn(name), p->len, took);
+			for (op = 0; op < NR_OPS && i >= 0; op++)
+				measured[name][op][i] = took[op];
+		}
+	}
+	for (name = 0; name < NR_NAMES; name++)
+		for (op = 0; op < NR_OPS; op++)
+			print_result(name, steps[op], p->len,
+				     measured[name][op], p->samples);
+}
+
+static void measure_loop(const struct size_plan *p)
+{
+	int name, block, i, n = p->pairs;
+
+	for (block = -1; block < BLOCKS - 1; block++) {
+		for (name = 0; name < NR_NAMES; name++) {
+			int heap = turn(name), at = block < 0 ? 0 : block;
+			uint64_t *took = &measured[name][LOOP][at * n];
+			uint64_t self, zeroing;
+
+			zeroing = cpu_ns(helper);
+			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+			for (i = 0; i < n; i++) {
+				uint64_t t = clock_ns();
+
+				close(heap_alloc(heap, p->len));
+				took[i] = clock_ns() - t;
+			}
+			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
+			heap_caught_up();
+			zeroing = cpu_ns(helper) - zeroing;
+			measured[name][SELF][at] = self / n;
+			measured[name][HELPER][at] = zeroing / n;
+		}
+	}
+	for (name = 0; name < NR_NAMES; name++) {
+		print_result(name, loops[LOOP], p->len, measured[name][LOOP],
+			     (BLOCKS - 1) * n);
+		print_result(name, loops[SELF], p->len, measured[name][SELF],
+			     BLOCKS - 1);
+		print_result(name, loops[HELPER], p->len,
+			     measured[name][HELPER], BLOCKS - 1);
+	}
+}
+
+static unsigned long long hit_bytes(void)
+{
+	unsigned long long sum = 0, page_size = sysconf(_SC_PAGESIZE);
+	struct heap_order o[8];
+	int n = heap_orders(o, ARRAY_SIZE(o));
+
+	while (n--)
+		sum += (o[n].hits * page_size) << o[n].order;
+	return sum;
+}
+
+static void check_buffer(int buf, size_t len)
+{
+	char *p = heap_map(buf, len);
+	size_t i;
+
+	for (i = 0; i < len; i += sizeof(long))
+		if (*(long *)(p + i))
+			fail("STALE DATA: byte %zu of a buffer of %zu bytes was not zeroed",
+			     i, len);
+	memset(p, 0xa5, len);
+	munmap(p, len);
+}
+
+/* With the helper asleep in between, and without */
+static void check(int name)
+{
+	unsigned long long bytes = 0, hits = hit_bytes();
+	unsigned int i;
+	int round, buf;
+
+	for (i = 0; i < ARRAY_SIZE(plans); i++) {
+		for (round = 0; round < 2 * CHECK_ROUNDS; round++) {
+			if (round < CHECK_ROUNDS)
+				turn(name);
+			buf = heap_alloc(heaps[name], plans[i].len);
+			check_buffer(buf, plans[i].len);
+			close(buf);
+			bytes += plans[i].len;
+		}
+	}
+	hits = hit_bytes() - hits;
+	if (!hits)
+		fail("nothing was taken from the pool");
+	printf("checked %s %llu %llu\n", names[name], bytes, hits);
+}
+
+static void setup(void)
+{
+	char thread[] = "dma-heap-" HEAP_NAME;
+	pid_t pid;
+
+	heaps[STOCK] = heap_open(HEAP_STOCK);
+	heaps[VMAP] = heap_open(HEAP_NAME);
+	heaps[DIRECT] = heaps[VMAP];
+	pid = find_kthreads(thread);
+	if (!pid)
+		fail("no thread %s", thread);
+	helper = cpu_clock(pid);
+
+	/* No page fault of ours in a measurement */
+	memset(measured, 0xff, sizeof(measured));
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		printf("# mlockall: %s\n", strerror(errno));
+}
+
+int main(void)
+{
+	unsigned int i;
+
+	progname = "heap-try";
+	check_clock();
+	setup();
+	if (!file_value(HEAP_STATS, "pool_limit_bytes") ||
+	    !file_value(HEAP_STATS, "queue_limit_bytes"))
+		fail("pooling is off: pool_limit_mb or queue_limit_mb is 0");
+	printf("limits %lld %lld\n", file_value(HEAP_STATS, "pool_limit_bytes"),
+	       file_value(HEAP_STATS, "queue_limit_bytes"));
+	for (i = 0; i < ARRAY_SIZE(plans); i++) {
+		measure_buffers(&plans[i]);
+		measure_loop(&plans[i]);
+	}
+	check(VMAP);
+	check(DIRECT);
+	return 0;
+}

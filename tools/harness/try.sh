@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# try.sh: the pooled heap on the machine and the kernel that run now: builds the
+# module, loads it, and measures it beside the kernel's own heap in real time
+# (bench/heap-try.c).  Prints a page of text, which is out/try.txt, and writes
+# out/try.json.  A module that is loaded already is taken as it is.
+#
+# Promises: what it will do is said before it is done; where it cannot be done, one
+# line says why and nothing is loaded; zero_method is afterwards what it was.
+. "$(dirname "$0")/lib.sh"
+
+name=system_heap_pooled
+release=$(uname -r)
+module=$OUT/module/$release/$name.ko
+program=$OUT/try/heap-try
+parameters=/sys/module/$name/parameters
+loaded_sources=/run/$name.sources	# gone when the module is
+
+cannot() { die "$* (make run shows the heap in a guest)"; }
+
+# Why the kernel did not take the module; insmod has said $1.
+refused() {
+	local locked why
+	locked=$(sed -n 's/.*\[\(integrity\|confidentiality\)\].*/\1/p' /sys/kernel/security/lockdown 2>/dev/null) || true
+	[ "$(cat /sys/module/module/parameters/sig_enforce 2>/dev/null)" != Y ] || locked=${locked:-sig_enforce}
+	case ${1##*: } in
+	*Key* | *key* | *"not permitted"*)
+		[ -z "$locked" ] ||
+			cannot "Secure Boot or lockdown ($locked): linux takes signed modules only; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), boot anew, modprobe $name, and try again"
+		;;
+	*"Invalid module format"*) cannot "$module is not for this very kernel; run make module" ;;
+	esac
+	why=$(dmesg 2>/dev/null | grep "$name" | tail -n 1) || true
+	cannot "$name was not loaded: ${1##*: }${why:+ ($why)}"
+}
+
+load() {
+	local said
+	[ -c /dev/dma_heap/system ] || cannot "linux $release has no heap /dev/dma_heap/system to measure beside"
+	[ ! -e /sys/kernel/debug/dma_heap/system ] || cannot "the heap of linux $release is a pooled one already"
+	[ -e /proc/modules ] || cannot "linux $release loads no modules"
+	# One that was built elsewhere will do where there is nothing to build with.
+	if [ -e "/lib/modules/$release/build" ] || [ ! -e "$module" ]; then
+		"$HARNESS/module.sh" >"$OUT/try/module" 2>"$OUT/try/module.log" ||
+			cannot "$(sed -n 's/^error: //p' "$OUT/try/module.log" | tail -n 1)"
+		module=$(tail -n 1 "$OUT/try/module")
+	fi
+	said=$(modinfo -F vermagic "$module" 2>&1) || cannot "$said"
+	[ "${said%% *}" = "$release" ] ||
+		cannot "$module is for linux ${said%% *}, and this is $release"
+	say "Loading $name into linux $release, as a heap of its own beside the kernel's.
+Like any heap it then stays until the machine is booted anew."
+	said=$(insmod "$module" 2>&1) || refused "$said"
+	sources_id >"$loaded_sources"
+}
+
+# What of the machine is in the figures
+facts() {
+	local file=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
+	cpu=$(lscpu 2>/dev/null | sed -n 's/^Model name: *//p' | head -n 1) || true
+	[ -n "$cpu" ] || cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+	note="clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
+	[ ! -e "$file" ] || note="$note, governor $(cat "$file")"
+	! grep -q '^flags.* hypervisor' /proc/cpuinfo || note="$note, a virtual machine"
+	memory_kib=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
+	sources=$(cat "$loaded_sources" 2>/dev/null) || sources="unknown (it was loaded before)"
+}
+
+[ "$(id -u)" = 0 ] || cannot "only root may load a module"
+lock_out
+mkdir -p "$OUT/try"
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug ||
+	cannot "there is no debugfs, which has the heap's statistics"
+if [ -d "/sys/module/$name" ]; then
+	say "$name is loaded already and is taken as it is"
+else
+	load
+fi
+heap=$(cat "$parameters/name")
+[ "$heap" != system ] || cannot "the module is the heap system here; the kernel's own, to measure beside, was kept away"
+
+if command -v gcc >/dev/null || [ ! -x "$program" ]; then
+	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
+		-o "$program" "$HARNESS/bench/heap-try.c" >&2 || cannot "heap-try was not built"
+fi
+facts
+method=$(cat "$parameters/zero_method")
+trap 'echo "$method" >"$parameters/zero_method"' EXIT
+say "Measuring for a minute or so; what else the machine does is in the figures."
+log=$OUT/try/log
+"$program" | tee "$log" |
+	sed -un 's/^result try helper direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||
+	die "$(tail -n 1 "$log")"
+awk -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(getconf _NPROCESSORS_ONLN)" -v memory_kib="$memory_kib" \
+	-v note="$note" -v sources="$sources" -v json="$OUT/try.json.tmp" \
+	-f "$HARNESS/bench/try.awk" "$log" >"$OUT/try.txt.tmp" || die "not everything was measured ($log)"
+mv "$OUT/try.json.tmp" "$OUT/try.json"
+mv "$OUT/try.txt.tmp" "$OUT/try.txt"
+cat "$OUT/try.txt"
+say "written: $OUT/try.txt, $OUT/try.json"
