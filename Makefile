@@ -17,6 +17,7 @@ help:
 	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=: on one built here)"
 	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
 	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
+	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
@@ -58,6 +59,9 @@ bench-zeroing bench-tasks bench-locks bench-latency bench-memory:
 bench-baseline:
 	@$(HARNESS)/bench/guard.sh update
 
+deb:
+	@$(HARNESS)/deb.sh
+
 module:
 	@$(HARNESS)/module.sh "$(KDIR)"
 
@@ -88,6 +92,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module try test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+.PHONY: help run module try deb test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
 	clean distclean

@@ -30,6 +30,8 @@ soak|SOAK_KERNEL=locks
 mutants|ONLY=no-such-mutant
 kcsan|ONLY=no-such-program
 patches|AUTHOR=somebody
+deb|AUTHOR=somebody
+deb|VERSION=1_2
 patches|SIGNOFF=0|AUTHOR=A B <a@b>
 patches|TRAILERS=reviewed
 check|STEPS=aply
