@@ -21,7 +21,7 @@ help:
 	@echo "make test       every test; the last line counts them"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
-	@echo "make bench-baseline             set the figures that make test holds us to"
+	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
 	@echo "make bench-zeroing   what zeroing costs by batch and order, out/zeroing.svg"
 	@echo "make bench-tasks     many tasks at once"
 	@echo "make bench-locks     for how long they hold the heap's locks"

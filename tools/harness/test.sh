@@ -94,7 +94,7 @@ GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=numa=fake=2 boot nodes debug
 GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND=system_heap.pool_limit_mb=119 \
 	boot small bench
 
-echo "== guard: warm and cold allocations beside bench/baseline"
+echo "== guard: allocating and closing, beside the figures in docs/"
 {
 	echo "@@BEGIN guard"
 	"$HARNESS/bench/guard.sh" && code=0 || code=$?

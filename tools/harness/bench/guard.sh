@@ -1,52 +1,57 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# guard.sh [update]: compare warm and cold allocations with the figures
-# committed in bench/baseline, on the machine that counts instructions.
-# A row is a test (KTAP on stdout); one more than 5 % above its figure has
-# failed, and so has a row without a figure.  With "update" (make
-# bench-baseline), write the figures of this kernel instead.
+# guard.sh [update]: whether docs/bench-KERNEL.json, and so the plot beside it,
+# still has what these sources give: what allocations and closes cost, on the
+# machine that counts instructions.  A row is a test (KTAP on stdout); one more
+# than 2 % off its figure has failed, and so has a row without a figure.  With
+# "update" (make bench-baseline), measure everything, and put figures and plot
+# there.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/bench/lib.sh"
 
-baseline=$HARNESS/bench/baseline
 what=${1:-check}
-case $what in check | update) ;; *) die "usage: guard.sh [update]" ;; esac
+case $what in
+check) ;;
+update)
+	unset BENCH_ARGS BENCH_PROGRAMS BENCH_RUN
+	ACCEL=icount "$HARNESS/bench.sh"
+	name=bench-$(cut -d. -f1,2 "$OUT/bench/version")
+	mkdir -p "$TOP/docs"
+	for file in "$name.json" "$name.svg"; do put "$OUT/$file" "$TOP/docs/$file"; done
+	say "put into docs/: $name.json and $name.svg"
+	exit 0
+	;;
+*) die "usage: guard.sh [update]" ;;
+esac
 
-if [ "$what" = update ]; then
-	lock_out
-	"$HARNESS/kernel/kernel.sh" bench >/dev/null
-fi
 ACCEL=icount bench_machine
-bench_boot guard "heap-bench --case warm,cold --heap system"
-kernel=$(cut -d. -f1,2 "$OUT/bench/version")
-
-if [ "$what" = check ]; then
-	awk -v kernel="$kernel" -v limit=5 '
-	!/^#/ && FNR == NR && $1 == kernel { was[$2 " " $3 " " $4] = $5 }
-	FNR == NR { next }
+bench_boot guard "heap-bench --case warm,close,cold"
+figures=docs/bench-$(cut -d. -f1,2 "$OUT/bench/version").json
+[ -f "$TOP/$figures" ] || die "there is no $figures; make bench-baseline writes it"
+awk -v limit=2 -v figures="$figures" '
+	function value(name,   s) {
+		s = $0
+		if (!sub(".*\"" name "\":\"?", "", s)) return ""
+		sub(/[",}].*/, "", s)
+		return s
+	}
+	FNR == NR {
+		key = value("case") " " value("op") " " value("heap") " " value("size")
+		if (key ~ /^(warm|close|cold) /) was[key] = value("p50")
+		next
+	}
 	{ sub(/\r$/, "") }
 	$1 == "result" {
-		row = $2 " " $3 " " $5
-		change = was[row] ? 100 * $7 / was[row] - 100 : 0
+		row = $2 " " $3 " " $4 " " $5
+		off = was[row] ? 100 * $7 / was[row] - 100 : 0
 		printf "# %s: %d, %s\n", row, $7, was[row] ? \
-			sprintf("was %d, %+.1f %%", was[row], change) : \
-			"no figure in tools/harness/bench/baseline"
-		printf "%s %d %s\n", was[row] && change <= limit ? "ok" : "not ok", ++n, row
+			sprintf("was %d, %+.1f %%", was[row], off) : "no figure in " figures
+		printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? \
+			"ok" : "not ok"), ++n, row
 		delete was[row]
 	}
 	END {
 		for (row in was) printf "not ok %d %s is no longer measured\n", ++n, row
 		print "1.." n
-	}' "$baseline" "$report"
-	exit 0
-fi
-
-{
-	sed -n '/^#/p' "$baseline"
-	awk -v kernel="$kernel" '!/^#/ && $1 != kernel' "$baseline"
-	awk -v kernel="$kernel" '{ sub(/\r$/, "") }
-		$1 == "result" { print kernel, $2, $3, $5, $7 }' "$report"
-} >"$OUT/runs/guard/baseline"
-diff -u "$baseline" "$OUT/runs/guard/baseline" || true
-put "$OUT/runs/guard/baseline" "$baseline"
+	}' "$TOP/$figures" "$report"
