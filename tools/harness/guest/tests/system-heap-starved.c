@@ -252,7 +252,7 @@ static int count_trace(const char *comm, const char *event, const char *what)
  * A task of the idle class is emptying a pool when it loses the processor. There
  * is enough else for kswapd to reclaim, and it must not wait for the pool.
  */
-TEST_F_TIMEOUT(starved, idle_user, 120)
+TEST_F_TIMEOUT(starved, idle_user, 300)
 {
 	struct rlimit files = { 2 * MAX_BUFS, 2 * MAX_BUFS };
 	int to[2], from[2], done, status, waits = 0, busy = 0;
@@ -341,7 +341,7 @@ static int fragment(int heap, struct bufs *ballast, unsigned long bytes)
  * A large buffer of small pages waits, the helper has begun with it and does not
  * get on. One task then takes what is said to be available.
  */
-TEST_F_TIMEOUT(starved, late_helper, 120)
+TEST_F_TIMEOUT(starved, late_helper, 300)
 {
 	unsigned int begun = 0, killed = 0, single = 0, i;
 	struct heap_stats before, after;
