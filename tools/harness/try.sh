@@ -31,7 +31,7 @@ refused() {
 		;;
 	*"Invalid module format"*) cannot "$module is not for this very kernel; run make module" ;;
 	esac
-	why=$(dmesg 2>/dev/null | grep "$name" | tail -n 1) || true
+	why=$(dmesg 2>/dev/null | grep "$name\|Lockdown" | tail -n 1) || true
 	cannot "$name was not loaded: ${1##*: }${why:+ ($why)}"
 }
 
@@ -92,7 +92,7 @@ log=$OUT/try/log
 "$program" | tee "$log" |
 	sed -un 's/^result try helper direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
-awk -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(getconf _NPROCESSORS_ONLN)" -v memory_kib="$memory_kib" \
+awk -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(nproc)" -v memory_kib="$memory_kib" \
 	-v note="$note" -v sources="$sources" -v json="$OUT/try.json.tmp" \
 	-f "$HARNESS/bench/try.awk" "$log" >"$OUT/try.txt.tmp" || die "not everything was measured ($log)"
 mv "$OUT/try.json.tmp" "$OUT/try.json"

@@ -3,7 +3,8 @@
 #
 # initramfs.sh KERNEL FILE <commands: write the guest's root, with out/KERNEL/bin
 # and busybox in /bin and the commands as /etc/guest.cmds, by the kernel's own
-# gen_init_cpio.  Needs no privilege and no mount.
+# gen_init_cpio; GUEST_EXTRA is an archive with more.  Needs no privilege and no
+# mount.
 . "$(dirname "$0")/../lib.sh"
 
 bin=$OUT/$1/bin
@@ -29,4 +30,5 @@ cat >"$cmds"
 } >"$2.list"
 
 "$OUT/$1/gen_init_cpio" "$2.list" >"$2.tmp"
+[ -z "${GUEST_EXTRA:-}" ] || cat "$GUEST_EXTRA" >>"$2.tmp"
 mv "$2.tmp" "$2"
