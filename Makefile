@@ -19,6 +19,8 @@ help:
 	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
 	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
 	@echo "make test       every test; the last line counts them"
+	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
+	@echo "                (ONLY=\"cloud generic rt\" for some of them)"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
 	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
@@ -65,6 +67,9 @@ deb:
 module:
 	@$(HARNESS)/module.sh "$(KDIR)"
 
+distro:
+	@$(HARNESS)/distro.sh $(ONLY)
+
 mutants:
 	@$(HARNESS)/check/mutants.sh $(ONLY)
 
@@ -92,6 +97,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module try deb test bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+.PHONY: help run module try deb test distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
 	clean distclean

@@ -27,6 +27,7 @@ soak|MINUTES=ten
 soak|MINUTES=0
 soak|MINUTES=-1
 soak|SOAK_KERNEL=locks
+distro|ONLY=arm
 mutants|ONLY=no-such-mutant
 kcsan|ONLY=no-such-program
 patches|AUTHOR=somebody

@@ -5,7 +5,7 @@
 # boots, and print that name: Debian's kernel of this FLAVOUR as it is, and in bin/
 # the PROGRAMs, the module, and vgem where there is one.  HEAP is what the module
 # will be called; without a PROGRAM all tests are made.  out/FLAVOUR-HEAP/modules
-# names the modules, in the order in which they are to be loaded.
+# names vgem and what it needs, in the order in which they are to be loaded.
 #
 # Promises: as kernel/kernel.sh.
 . "$(dirname "$0")/../lib.sh"
@@ -51,21 +51,22 @@ compile "$HARNESS/guest/init.c"
 for program in "$@"; do compile "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
 	for source in "$selftests/dmabuf-heaps/dmabuf-heap.c" "$ours"/*.c "$HARNESS"/guest/tests/*.c; do
-		compile "$source" -D_GNU_SOURCE -I "$selftests" -I "$ours"
+		# The machine may have no drm headers.
+		compile "$source" -D_GNU_SOURCE -D__user= -I "$selftests" -I "$ours" \
+			-idirafter "$dir/root/usr/src/linux-headers-$(cat "$dir/release")-common/include/uapi"
 	done
 fi
 
 keep "$module" system_heap_pooled.ko
-echo system_heap_pooled.ko >"$out/modules"
+keep "$HARNESS/distro/module-load.sh" module-load
+: >"$out/modules"
 if [ "$flavour" != cloud ]; then
-	: >"$out/modules.new"
 	modprobe -d "$dir/$flavour" -S "$release" --show-depends vgem | while read -r _ file; do
 		name=$(basename "${file%.xz}")
 		xz -dc "$file" >"$made/$name"
-		echo "$name" >>"$out/modules.new"
+		echo "$name" >>"$out/modules"
 	done
-	while read -r name; do keep "$made/$name" "$name"; done <"$out/modules.new"
-	cat "$out/modules.new" >>"$out/modules"
+	while read -r name; do keep "$made/$name" "$name"; done <"$out/modules"
 fi
 for program in "$bin"/*; do
 	[[ $kept = *" $(basename "$program") "* ]] || rm -f "$program"

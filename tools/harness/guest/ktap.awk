@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Judge a report of KTAP sections.  Run as
-#   awk -v boot=NAME -f ktap.awk TESTS SKIPS REPORT
+#   awk -v boot=NAME [-v exact=1] -f ktap.awk TESTS SKIPS REPORT
 #
 # TESTS has the lines that were to run ("boot name kind seconds command..."),
-# SKIPS the skips that are allowed ("name: words of the skipped line"), REPORT
-# what the guest's init wrote (see init.c).
+# SKIPS the skips that are allowed ("name: words of the skipped line") and with
+# "exact" must be, REPORT what the guest's init wrote (see init.c).
 #
 # kind says what counts as one test:
 #   ktap   each result line of the program itself
@@ -28,6 +28,7 @@ function skip(line,   i) {
 	for (i in allowed)
 		if (index(line, allowed[i]) && allowed_in[i] == section) {
 			printf "skipped %s: %s\n", section, line
+			happened[i] = 1
 			skipped++; nskipped++
 			return
 		}
@@ -124,6 +125,11 @@ END {
 		section = order[i]
 		nkept = 0
 		if (!(section in ended)) fail("did not run")
+	}
+	for (i = 1; exact && i <= nallowed; i++) {
+		section = allowed_in[i]
+		if (section in ended && !(i in happened))
+			fail("did not skip, as it should by skips.list: " allowed[i])
 	}
 	printf "counts %d %d %d\n", passed, failed, skipped
 }

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# How verbs that test count what passed; sourced after ../lib.sh.
+
+passed=0
+failed=0
+skipped=0
+tests=$OUT/test/tests		# what is to run where; see tests.list
+skips=$HARNESS/check/skips.list
+
+# expand_list LIST: with "*" replaced by each program of ours that no line names.
+expand_list() {
+	local program named
+	named=$(awk '!/^#/ && NF { print $5 }' "$1" | sort -u)
+	while read -r boot name kind seconds command; do
+		case $boot in ''|'#'*) continue ;; esac
+		if [ "$name" != '*' ]; then
+			echo "$boot $name $kind $seconds $command"
+			continue
+		fi
+		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c \
+			"$HARNESS"/guest/tests/*.c; do
+			program=$(basename "$program" .c)
+			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
+				echo "$boot $program $kind $seconds $program"
+		done
+	done <"$1"
+}
+
+# fail WHAT: a failure that no report has.
+fail() {
+	echo "FAILED $1"
+	failed=$((failed + 1))
+}
+
+# judge BOOT TESTS REPORT: count a report's results.
+judge() {
+	local line counted=
+	while IFS= read -r line; do
+		case $line in
+		counts\ *)
+			counted=1
+			# shellcheck disable=SC2086 # three numbers
+			set -- ${line#counts }
+			passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+			;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < <(awk -v boot="$1" -v exact="${exact:-}" -f "$HARNESS/guest/ktap.awk" "$2" "$skips" "$3")
+	[ -n "$counted" ] || fail "$1: its results could not be read"
+}
+
+# boot NAME KERNEL: run its part of $tests in a guest and count.
+boot() {
+	local report=$OUT/runs/$1/report.log
+	echo "== $1: $(awk -v b="$1" '$1 == b' "$tests" | wc -l) programs on the $2 kernel"
+	awk -v b="$1" '$1 == b { $1 = ""; $3 = ""; print }' "$tests" |
+		"$HARNESS/guest/boot.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
+	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
+	judge "$1" "$tests" "$report"
+	if awk -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
+		passed=$((passed + 1))
+	else
+		fail "$1: the kernel complained, see $OUT/runs/$1/console.log"
+	fi
+}
+
+# The last line counts, and says whether that was success.
+summary() {
+	[ "$skipped" = 0 ] || echo "$skipped skipped"
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# distro.sh [FLAVOUR...]: boot Debian's own kernels (cloud, generic, rt; default: all)
+# with the heap as a module, once in the place of the kernel's heap and once beside
+# it, and run every test that they allow (distro/tests.list, distro/skips.list).
+# The last line is "N passed, N failed", as of test.sh.
+. "$(dirname "$0")/lib.sh"
+. "$HARNESS/check/judge.sh"
+. "$HARNESS/distro/lib.sh"
+
+[ $# -gt 0 ] || set -- cloud generic rt
+for flavour in "$@"; do
+	[[ $flavour =~ ^(cloud|generic|rt)$ ]] || die "ONLY=$flavour: may be some of cloud, generic and rt"
+done
+
+lock_out
+"$HARNESS/kernel/deps.sh" deps-run.list
+for flavour in "$@"; do
+	distro_boot "$flavour" system long
+	distro_boot "$flavour" system_pooled
+done
+summary
