@@ -105,7 +105,7 @@ bool deferred_free_add(struct deferred_free_queue *queue,
 	WRITE_ONCE(queue->nr_pages, before + nr_pages);
 	spin_unlock(&queue->lock);
 
-	/* The timer of a helper that missed the item is not pending any more. */
+	/* If the helper missed the item, its timer was not pending any more. */
 	if (before <= half && before + nr_pages > half)
 		kthread_mod_delayed_work(queue->worker, &queue->work, 0);
 	else if (!timer_pending(&queue->work.timer))

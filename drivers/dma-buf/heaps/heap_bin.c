@@ -76,7 +76,7 @@ static inline unsigned int heap_bin_fill(struct heap_bin *bin,
 unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
 			   unsigned int nr)
 {
-	/* Do not wait for who found the same and fetches. */
+	/* Do not wait for a task that found the same and is fetching. */
 	if (!READ_ONCE(bin->cached))
 		return 0;
 
@@ -118,12 +118,12 @@ unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 
 	/* What page_pool has ever got from the page allocator; wraps. */
 	held = bin->pp->pages_state_hold_cnt;
-	nr = heap_bin_fill(bin, sg, min(nr, max(FETCH_PAGES >> bin->order, 1)),
+	nr = heap_bin_fill(bin, sg, umin(nr, umax(FETCH_PAGES >> bin->order, 1)),
 			   gfp);
 	heap_bin_add_cached(bin, bin->pp->pages_state_hold_cnt - held - nr);
 	mutex_unlock(&bin->lock);
 
-	/* Not under the lock, unless the page allocator did (init_on_alloc). */
+	/* Outside the lock, unless the page allocator has zeroed them. */
 	if (bin->order && !want_init_on_alloc(0) && !want_init_on_free()) {
 		for (i = 0; i < nr; i++)
 			heap_zero_direct(sg_page(sg + i));

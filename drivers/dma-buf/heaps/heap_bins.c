@@ -80,7 +80,7 @@ void heap_bins_refill(struct heap_bins *bins, int nid)
 	    atomic_long_read(&bins->nr_pages) >= READ_ONCE(bins->max_pages))
 		return;
 
-	/* That brings dozens. */
+	/* That brings PP_ALLOC_CACHE_REFILL of them. */
 	if (heap_bin_fetch(bin, &sg, 1)) {
 		page = sg_page(&sg);
 		heap_bin_put(bin, &page, 1);

@@ -11,7 +11,7 @@
 
 #include "heap_bin.h"
 
-/* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB. */
+/* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB on x86. */
 #define HEAP_NR_ORDERS	3
 #define HEAP_MAX_PAGES	256	/* base pages in the largest */
 

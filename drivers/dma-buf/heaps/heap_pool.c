@@ -21,7 +21,7 @@
 /* Missing base pages for which order 0 is fetched in bulk, 64 or so at a time. */
 #define BULK_PAGES	64
 
-/* Missing base pages for which a task helps: to map a batch costs less than that. */
+/* Missing base pages for which a task helps: for fewer, a mapping would not pay. */
 #define HELP_PAGES	256
 /* Base pages to help with before looking for a fatal signal. */
 #define HELP_PAGES_MAX	(SZ_4M >> PAGE_SHIFT)
@@ -57,7 +57,7 @@ static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg
 		got = heap_bin_take(bin, sg, nr);
 		if (!got && missing >= HELP_PAGES &&
 		    deferred_free_pages(&pool->recycle->queue) &&
-		    heap_recycle_help(pool->recycle, order,
+		    heap_recycle_help(pool->recycle, order, bin->nid,
 				      min(missing, HELP_PAGES_MAX)))
 			got = heap_bin_take(bin, sg, nr);
 		if (got) {
@@ -226,7 +226,7 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 
 	if (waiting > 0)
 		queued = heap_recycle_shrink(pool->recycle,
-					     min(nr_pages, waiting));
+					     umin(nr_pages, waiting));
 	if (queued < nr_pages)
 		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages - queued);
 	while (!queued && !cached && tries-- &&

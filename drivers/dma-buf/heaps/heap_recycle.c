@@ -18,7 +18,8 @@
  * struct heap_taken - pages that one context has just taken off the queue
  * @recycle:	whose they are
  * @batch:	what to gather them in, or %NULL to release them
- * @order:	take this order only, or %ANY_ORDER
+ * @order:	take this order of node @nid only, or %ANY_ORDER
+ * @nid:	for @order
  * @nr:		pages in @pages
  * @pages:	head pages
  */
@@ -26,6 +27,7 @@ struct heap_taken {
 	struct heap_recycle *recycle;
 	struct heap_batch *batch;
 	unsigned int order;
+	int nid;
 	unsigned int nr;
 	struct page *pages[TAKE_MAX];
 };
@@ -111,7 +113,7 @@ static void heap_batch_gather(struct heap_batch *batch, struct page *page)
 {
 	struct heap_bins *bins = batch->taken.recycle->bins;
 
-	/* Who else holds a reference may still write after we have zeroed it. */
+	/* Whoever else holds a reference may still write after we have zeroed it. */
 	if (heap_bin_owns(page) && page_count(page) == 1 &&
 	    heap_bins_have_room(bins, page, batch->nr_pages) &&
 	    !heap_page_poisoned(page)) {
@@ -157,17 +159,15 @@ static unsigned long heap_recycle_take(struct deferred_free_item *item,
 	unsigned long done = 0;
 	struct page *page;
 
-	/* Largest pages come first. */
-	if (taken->order != ANY_ORDER &&
-	    get_order(sgl->next->length) != taken->order)
-		return 0;
-
 	if (taken->batch)
 		nr_pages = min(nr_pages, HEAP_ZERO_BATCH - taken->batch->nr_pages);
-	while (done < nr_pages && taken->nr < TAKE_MAX) {
-		page = heap_sgl_pop(sgl);
-		if (!page)
+	while (sgl->left && done < nr_pages && taken->nr < TAKE_MAX) {
+		page = sg_page(sgl->next);
+		if (taken->order != ANY_ORDER &&
+		    (taken->order != compound_order(page) ||
+		     taken->nid != page_to_nid(page)))
 			break;
+		heap_sgl_pop(sgl);
 		taken->pages[taken->nr++] = page;
 		done += compound_nr(page);
 	}
@@ -196,7 +196,7 @@ static void heap_recycle_dispose(void *taker, bool last)
 	if (!batch || (batch->nr_pages < HEAP_ZERO_BATCH && !last))
 		return;
 
-	/* While the bin is empty. */
+	/* Before it is flushed: only an empty bin is refilled. */
 	if (batch->refill_nid != NUMA_NO_NODE)
 		heap_bins_refill(bins, batch->refill_nid);
 	batch->refill_nid = NUMA_NO_NODE;
@@ -250,27 +250,28 @@ void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
  * heap_recycle_help - do some of the helper thread's work
  * @recycle:	the heap's
  * @order:	of the pages that are needed
+ * @nid:	their node
  * @nr_pages:	base pages needed
  *
  * For a task that found nothing cached while buffers wait: zeroing one of these
  * costs it what zeroing new memory would, and memory is zeroed once, not twice.
  * Does nothing if the oldest buffer has no such pages.
  *
- * Context: may sleep, allocates.
+ * Context: may sleep, but for memory only to map a batch.
  * Return: base pages taken off the queue; not all need be cached now.
  */
 unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order,
-				unsigned long nr_pages)
+				int nid, unsigned long nr_pages)
 {
 	struct heap_batch *batch;
 	unsigned long done;
 
-	batch = heap_batch_create(recycle, GFP_KERNEL | __GFP_NOWARN |
-				  __GFP_NORETRY);
+	batch = heap_batch_create(recycle, GFP_NOWAIT | __GFP_NOWARN);
 	if (!batch)
 		return 0;
 
 	batch->taken.order = order;
+	batch->taken.nid = nid;
 	done = deferred_free_run(&recycle->queue, nr_pages, &batch->taken);
 	atomic_long_add(done, &recycle->helped);
 	kfree(batch);

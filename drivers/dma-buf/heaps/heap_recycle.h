@@ -27,7 +27,7 @@ struct heap_sgl;
  * @batch:	the helper's
  * @free_buffer: see heap_pool_create()
  * @method:	likewise
- * @zeroed:	base pages zeroed, as are the following
+ * @zeroed:	zeroed; in base pages, as all that follows
  * @zero_failed: could not be mapped for it, and were released
  * @helped:	taken off the queue by tasks that were allocating
  * @refused:	freed by the closing task, as the queue was full
@@ -53,7 +53,7 @@ struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bin
 
 void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl);
 unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order,
-				unsigned long nr_pages);
+				int nid, unsigned long nr_pages);
 unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
 				  unsigned long nr_pages);
 

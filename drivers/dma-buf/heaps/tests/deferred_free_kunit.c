@@ -264,7 +264,9 @@ static void test_helper(struct kunit *test)
 {
 	struct test_ctx *ctx = test->priv;
 
-	add(ctx, 0, LIMIT);
+	add(ctx, 0, 1);
+	KUNIT_EXPECT_TRUE(test, timer_pending(&ctx->queue.work.timer));
+	add(ctx, 1, LIMIT - 1);
 	KUNIT_EXPECT_FALSE(test, timer_pending(&ctx->queue.work.timer));
 	start_helper(ctx);
 	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));

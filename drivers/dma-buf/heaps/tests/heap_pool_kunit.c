@@ -261,19 +261,38 @@ static void test_help(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&ctx->recycle->helped));
 }
 
+/* Not with pages of another node, which are not for this task. */
+static void test_help_on_node(struct kunit *test)
+{
+	struct heap_sgl *sgl = new_buffer(test, LARGE);
+	struct pool_ctx *ctx = test->priv;
+	int nid = next_node_in(numa_mem_id(), node_states[N_MEMORY]);
+
+	KUNIT_ASSERT_EQ(test, 1U, heap_bin_fetch(ctx->pool->bins->bin[nid][0],
+						 sgl->next, 1));
+	heap_sgl_added(sgl, 1, 8);
+	heap_sgl_end(sgl);
+	heap_pool_free(ctx->pool, sgl);
+	use_and_free(test, LARGE);
+	KUNIT_EXPECT_EQ(test, (nid == numa_mem_id() ? 1 : 2) * LARGE,
+			deferred_free_pages(&ctx->recycle->queue));
+}
+
 /* What could not be zeroed leaves, and nothing else. */
 static void test_map_fails(struct kunit *test)
 {
 	struct pool_ctx *ctx = test->priv;
 
-	/* A batch of more than HEAP_ZERO_BATCH, and another one. */
+	/* A batch whose last page exceeds HEAP_ZERO_BATCH, and another one. */
+	use_and_free(test, 15 * MEDIUM);
+	use_and_free(test, 15 * MEDIUM);
 	use_and_free(test, MEDIUM);
-	use_and_free(test, 2 * LARGE);
+	use_and_free(test, LARGE);
 	use_and_free(test, 3 * MEDIUM);
 	heap_test_stub_zero(test, 1, NULL);
 	run_helper(ctx);
 	KUNIT_EXPECT_EQ(test, 2U, heap_test_maps);
-	KUNIT_EXPECT_EQ(test, MEDIUM + 2 * LARGE,
+	KUNIT_EXPECT_EQ(test, 31 * MEDIUM + LARGE,
 			atomic_long_read(&ctx->recycle->zero_failed));
 	KUNIT_EXPECT_EQ(test, 3 * MEDIUM, atomic_long_read(&ctx->recycle->zeroed));
 	expect_pages(test, 0, 3 * MEDIUM);
@@ -418,6 +437,7 @@ static int heap_pool_kunit_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	method_now = HEAP_ZERO_VMAP;
+	atomic_set(&nr_buffers, 0);
 	if (PAGE_SHIFT != 12 || heap_orders[0] > MAX_PAGE_ORDER)
 		kunit_skip(test, "the amounts are for pages of 4 KiB");
 
@@ -474,6 +494,7 @@ static struct kunit_case heap_pool_cases[] = {
 	KUNIT_CASE(test_pool_limit),
 	KUNIT_CASE(test_refused),
 	KUNIT_CASE(test_help),
+	KUNIT_CASE(test_help_on_node),
 	KUNIT_CASE(test_map_fails),
 	KUNIT_CASE(test_unfit_pages),
 	KUNIT_CASE(test_alloc_fails),

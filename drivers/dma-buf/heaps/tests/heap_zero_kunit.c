@@ -14,31 +14,17 @@ struct zero_ctx {
 	struct page *map[BASE_PAGES + 1];
 };
 
-static void dirty_all(struct zero_ctx *ctx)
+static void test_vmap(struct kunit *test)
 {
+	struct zero_ctx *ctx = test->priv;
 	unsigned int i;
 
 	for (i = 0; i < NR_PAGES; i++)
 		heap_test_dirty(ctx->pages[i]);
-}
-
-static void expect_zeroed(struct kunit *test)
-{
-	struct zero_ctx *ctx = test->priv;
-	unsigned int i;
-
+	KUNIT_EXPECT_TRUE(test, heap_zero_pages(ctx->pages, NR_PAGES, ctx->map));
 	for (i = 0; i < NR_PAGES; i++)
 		KUNIT_EXPECT_TRUE_MSG(test, heap_test_is_zero(ctx->pages[i]),
 				      "page %u is dirty", i);
-}
-
-static void test_vmap(struct kunit *test)
-{
-	struct zero_ctx *ctx = test->priv;
-
-	dirty_all(ctx);
-	KUNIT_EXPECT_TRUE(test, heap_zero_pages(ctx->pages, NR_PAGES, ctx->map));
-	expect_zeroed(test);
 	KUNIT_EXPECT_NOT_NULL(test, ctx->map[BASE_PAGES - 1]);
 	KUNIT_EXPECT_NULL(test, ctx->map[BASE_PAGES]);
 }
@@ -54,17 +40,6 @@ static void test_map_fails(struct kunit *test)
 
 	kunit_activate_static_stub(test, heap_zero_map, map_nothing);
 	KUNIT_EXPECT_FALSE(test, heap_zero_pages(ctx->pages, NR_PAGES, ctx->map));
-}
-
-static void test_direct(struct kunit *test)
-{
-	struct zero_ctx *ctx = test->priv;
-	unsigned int i;
-
-	dirty_all(ctx);
-	for (i = 0; i < NR_PAGES; i++)
-		heap_zero_direct(ctx->pages[i]);
-	expect_zeroed(test);
 }
 
 static int heap_zero_kunit_init(struct kunit *test)
@@ -95,7 +70,6 @@ static void heap_zero_kunit_exit(struct kunit *test)
 static struct kunit_case heap_zero_cases[] = {
 	KUNIT_CASE(test_vmap),
 	KUNIT_CASE(test_map_fails),
-	KUNIT_CASE(test_direct),
 	{ }
 };
 
