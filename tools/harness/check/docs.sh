@@ -104,7 +104,7 @@ result "ABI names every parameter" "$found"
 found=$(diff <({
 	sed -n 's/.*\(show_bytes(m\|seq_printf(m\|seq_puts(m\), "\([a-z][a-z_ ]*\).*/\2/p' \
 		"$TOP/$heaps/heap_debugfs.c"
-	sed -n 's/.*debugfs_create_file("\([a-z]*\)".*/\1/p' "$TOP/$heaps/heap_debugfs.c"
+	sed -n 's/.*debugfs_create_file[a-z_]*("\([a-z]*\)".*/\1/p' "$TOP/$heaps/heap_debugfs.c"
 } | tr -s ' ' '\n' | sort) <(sed -n '
 	s,^What:.*/,,p
 	s/^\t\t\([a-z][a-z_]*\)\t.*/\1/p' "$abi_dir/debugfs-dma-heap" | sort)) || true
