@@ -52,11 +52,14 @@ if [ -n "$root" ]; then
 else
 	"${build_module[@]}" M="$build"
 fi >"$log" 2>&1 </dev/null || {
-	kernels=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"/\1/p' "$conf")
-	why=$(grep -m 1 -E 'error:|: not found|No such file|\*\*\*|undefined!' "$log") || true
-	compilers='unrecognized command-line option|unknown argument|fentry|gcc.*(not found|No such file)|clang.*(not found|No such file)'
-	! grep -qE "$compilers" "$log" || die "the compiler is not the kernel's ($kernels): ${why:-see $log}"
-	die "linux $release: ${why:-the build failed} (all of it: $log)"
+	compiler=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\?\([^"]*\)"\?$/\1/p' "$conf")
+	if why=$(grep -m 1 -E 'cannot execute|(gcc|clang|ld|pahole)[^ :]*: .*(not found|No such file)' "$log"); then
+		die "the kernel's compiler ($compiler) is not there, or not all of it: $why"
+	elif why=$(grep -m 1 -E 'unrecognized command-line option|unknown argument|not support fentry' "$log"); then
+		die "this is not the kernel's compiler ($compiler): $why"
+	fi
+	why=$(grep -m 1 -E 'error:|\*\*\*|undefined!' "$log") || why="the build failed"
+	die "linux $release: $why (all of it: $log)"
 }
 ! grep -E 'warning:|WARNING:' "$log" >&2 || die "linux $release: the build warned (all of it: $log)"
 put "$build/system_heap_pooled.ko" "$module"

@@ -27,7 +27,7 @@ build() { printf 'all:\n\t%s\n' "$1" >"$kdir/Makefile"; }
 	build false
 	echo "0x0 printk vmlinux EXPORT_SYMBOL" | tr ' ' '\t' >"$kdir/Module.symvers"
 	echo 0.0.0-fake >"$kdir/include/config/kernel.release"
-	echo 'CONFIG_CC_VERSION_TEXT="gcc-99 (GCC) 99.1"' >"$kdir/include/config/auto.conf"
+	echo 'CONFIG_CC_VERSION_TEXT=gcc-99 (GCC) 99.1' >"$kdir/include/config/auto.conf"
 	expect "linux 0.0.0-fake is built without CONFIG_MODULES"
 	option MODULES
 	expect "without CONFIG_DMABUF_HEAPS"
@@ -37,9 +37,11 @@ build() { printf 'all:\n\t%s\n' "$1" >"$kdir/Makefile"; }
 	expect "does not export dma_heap_add"
 	echo "0x0 dma_heap_add vmlinux EXPORT_SYMBOL_GPL DMA_BUF_HEAP" | tr ' ' '\t' >>"$kdir/Module.symvers"
 	build 'gcc-99 -c x.c'
-	expect "the compiler is not the kernel's (gcc-99 (GCC) 99.1): make: gcc-99: No such file"
+	expect "the kernel's compiler (gcc-99 (GCC) 99.1) is not there, or not all of it: make: gcc-99: No such"
+	build "@echo \"gcc: error: cannot execute 'as'\"; false"
+	expect "cannot execute 'as'"
 	build 'gcc -fno-such-flag -c -x c /dev/null -o /dev/null'
-	expect "unrecognized command-line option"
+	expect "this is not the kernel's compiler (gcc-99 (GCC) 99.1): gcc: error: unrecognized"
 	build '@echo ERROR: modpost: \"page_pool_create\" undefined!; false'
 	expect "\"page_pool_create\" undefined!"
 	build '@echo heap_pool.c:1:1: warning: odd'
