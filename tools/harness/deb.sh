@@ -19,7 +19,8 @@ package=$module-dkms
 dir=${1:-$OUT/deb}
 
 last_commit() { TZ=UTC git -C "$TOP" log -1 "$@" 2>/dev/null || die "no git history: AUTHOR= and VERSION= are needed"; }
-"$HARNESS/kernel/deps.sh"
+"$HARNESS/kernel/deps.sh" deps-module.list
+"$HARNESS/kernel/deps.sh" deps-program.list
 lock_out
 author=${AUTHOR:-$(last_commit --format='%an <%ae>')}
 if [ -z "${VERSION:-}" ]; then

@@ -20,7 +20,7 @@ if [ -d "$root" ]; then
 	exit 0
 fi
 [ "$(id -u)" = 0 ] || die "only root can make a Debian root"
-"$HARNESS/kernel/deps.sh" deps-deb.list
+"$HARNESS/kernel/deps.sh" deps-root.list
 lock 7 debian
 [ ! -d "$root" ] || exec "$0"
 need_space 3000 "a Debian root"
