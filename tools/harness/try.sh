@@ -42,13 +42,14 @@ load() {
 	[ -e /proc/modules ] || cannot "linux $release loads no modules"
 	# One that was built elsewhere will do where there is nothing to build with.
 	if [ -e "/lib/modules/$release/build" ] || [ ! -e "$module" ]; then
-		"$HARNESS/module.sh" >"$OUT/try/module" 2>"$OUT/try/module.log" ||
-			cannot "$(sed -n 's/^error: //p' "$OUT/try/module.log" | tail -n 1)"
+		"$HARNESS/module.sh" 2>&1 >"$OUT/try/module" |
+			sed -u '/^To load it/,$d; /^error: /s/$/ (make run shows the heap in a guest)/' >&2 || exit 1
 		module=$(tail -n 1 "$OUT/try/module")
 	fi
 	said=$(modinfo -F vermagic "$module" 2>&1) || cannot "$said"
 	[ "${said%% *}" = "$release" ] ||
 		cannot "$module is for linux ${said%% *}, and this is $release"
+	[ -x "$program" ] || "$HARNESS/kernel/deps.sh" deps-program.list
 	say "Loading $name into linux $release, as a heap of its own beside the kernel's.
 Like any heap it then stays until the machine is booted anew."
 	said=$(insmod "$module" 2>&1) || refused "$said"

@@ -25,6 +25,7 @@
 #include "bench.h"
 
 #define BLOCKS		8	/* of which the first does not count */
+#define MIN_SAMPLES	101	/* fewer have no 99th percentile */
 #define MAX_PAIRS	3000
 #define CHECK_ROUNDS	4
 
@@ -110,10 +111,10 @@ static void one_buffer(int heap, size_t len, uint64_t took[NR_OPS])
 
 static void measure_buffers(const struct size_plan *p)
 {
+	int name, op, i, n = p->samples > MIN_SAMPLES ? p->samples : MIN_SAMPLES;
 	uint64_t took[NR_OPS];
-	int name, op, i;
 
-	for (i = -3; i < p->samples; i++) {
+	for (i = -3; i < n; i++) {
 		for (name = 0; name < NR_NAMES; name++) {
 			one_buffer(turn(name), p->len, took);
 			for (op = 0; op < NR_OPS && i >= 0; op++)
@@ -123,7 +124,7 @@ static void measure_buffers(const struct size_plan *p)
 	for (name = 0; name < NR_NAMES; name++)
 		for (op = 0; op < NR_OPS; op++)
 			print_result(name, steps[op], p->len,
-				     measured[name][op], p->samples);
+				     measured[name][op], n);
 }
 
 static void measure_loop(const struct size_plan *p)

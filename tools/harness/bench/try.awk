@@ -27,7 +27,7 @@ function get(kind, op, name, size,   key) {
 
 function head(title, a, b) {
 	printf "\n%s\n", title
-	printf "%8s | %7s %7s | %7s %7s %6s | %7s %7s %6s\n", "", "stock", "", "vmap", "", "", "direct", "", ""
+	printf "%8s | %-15s | %-22s | %s\n", "", "stock", "vmap", "direct"
 	printf "%8s | %7s %7s | %7s %7s %6s | %7s %7s %6s\n", "size", a, b, a, b, "ratio", a, b, "ratio"
 }
 function table(title, op,   i, j, line) {
@@ -68,8 +68,7 @@ $1 == "result" && $2 == "try" && NF == 9 {
 	p99[$3, $4, $5] = $8
 	results = results (results ? ",\n" : "") sprintf( \
 		"{\"op\":\"%s\",\"heap\":\"%s\",\"size\":%d,\"n\":%d,\"p50\":%d,\"p99\":%d,\"mean\":%d}", $3, $4, $5, $6, $7, $8, $9)
-	most = $6 > most ? $6 : most
-	if (!least || $6 < least) least = $6
+	if ($3 == "alloc") n[$5] = $6
 }
 $1 == "limits" { pool = $2; queue = $3 }
 $1 == "checked" { checked += $3; reused += $4; methods++ }
@@ -84,6 +83,7 @@ END {
 	print "driver   sources " sources
 	print "\nIn microseconds, the heaps in turns, the helper thread asleep.  \"vmap\" and"
 	print "\"direct\" are the two zero_methods of the pooled heap; a ratio is stock / pooled."
+	print "Of " n[size[1]] " buffers of " human(size[1]) " to " n[size[nsizes]] " of " human(size[nsizes]) "."
 	table("Allocate", "alloc")
 	table("Allocate, map, write every byte", "use")
 	table("Close", "close")

@@ -18,17 +18,21 @@ mkdir -p "$work"
 # Of the kernel that would come after this one
 sed "s/vermagic=$release/vermagic=${release/./,}/" "$bin/system_heap_pooled.ko" >"$work/other.ko"
 
+gcc -O2 -o "$work/dma-heap-stat" -static "$TOP/tools/dma-heap-stat/dma-heap-stat.c"
+gcc -O2 -o "$work/heap-clock" "$HARNESS/bench/heap-clock.c"
+khz=$("$work/heap-clock")
+
 # What the guest needs beyond busybox, with its libraries: as in initramfs.sh
 programs() {
 	local program file
-	for program in bash sed flock setpriv mountpoint insmod modinfo; do
+	for program in bash sed flock setpriv mountpoint realpath insmod modinfo; do
 		file=$(realpath "$(command -v "$program")")
 		echo "file /bin/$program $file 755 0 0"
 		ldd "$file" | grep -o '/[^ ]*' >&3
 	done
 }
 {
-	for dir in /lib /lib/x86_64-linux-gnu /lib64 /run /repo /other; do echo "dir $dir 755 0 0"; done
+	for dir in /lib /lib/x86_64-linux-gnu /lib64 /usr /usr/bin /run /repo /other; do echo "dir $dir 755 0 0"; done
 	programs 3>"$work/libraries"
 	sort -u "$work/libraries" | while read -r file; do echo "file $file $(realpath "$file") 755 0 0"; done
 	(cd "$TOP" && find tools/harness drivers include -type d -printf 'dir /repo/%p 755 0 0\n' \
@@ -40,6 +44,8 @@ programs() {
 	echo "file /repo/out/try/heap-try $bin/heap-try 755 0 0"
 	echo "file /repo/$module $bin/system_heap_pooled.ko 644 0 0"
 	echo "file /other/$module $work/other.ko 644 0 0"
+	echo "file /bin/dma-heap-stat $work/dma-heap-stat 755 0 0"
+	echo "slink /usr/bin/env /bin/busybox 777 0 0"
 	echo "slink /other/tools /repo/tools 777 0 0"
 } >"$work/list"
 "$OUT/$name/gen_init_cpio" "$work/list" >"$work/extra"
@@ -62,16 +68,14 @@ refuses() {
 	local text
 	text=$(said "$1")
 	[ "$(grep -c '^error: ' <<<"$text")" = 1 ] && grep '^error: ' <<<"$text" | grep -qF -- "$2" &&
-		grep -qx "@@END $1 exit=1" <<<"$text" || printf '%s\n' "$text"
+		grep -qx "@@END $1 exit=1" <<<"$text" || printf '%s\n' "${text:-it did not run}"
 }
 measures() {	# COMMAND WORDS
 	local text
 	text=$(said "$1")
 	grep -q "every byte was$" <<<"$text" && grep -qF -- "$2" <<<"$text" &&
-		grep -qx "@@END $1 exit=0" <<<"$text" || printf '%s\n' "$text"
+		grep -qx "@@END $1 exit=0" <<<"$text" || printf '%s\n' "${text:-it did not run}"
 }
-gcc -O2 -o "$work/heap-clock" "$HARNESS/bench/heap-clock.c"
-khz=$("$work/heap-clock")
 try="env HOME=/tmp bash /repo/tools/harness/try.sh"
 
 boot locked lockdown=integrity <<<"locked 60 $try"
@@ -81,12 +85,16 @@ result "no heap beside which to measure" "$(refuses none "has no heap /dev/dma_h
 boot full "" <<EOF
 nobody 60 setpriv --reuid 65534 $try
 other 60 ${try/repo/other}
+remove 10 rm /other/$module
+headers 60 ${try/repo/other}
 first 900 $try
+stat 30 dma-heap-stat 1 2
 json 10 cat /repo/out/try.json
 second 900 $try
 EOF
 result "not root" "$(refuses nobody "only root")"
 result "a module of another kernel" "$(refuses other "is for linux ${release/./,}")"
+result "no headers" "$(refuses headers "install linux-headers-$release")"
 result "it measures" "$(measures first "Loading system_heap_pooled")"
 said json | grep -v '^@@' >"$work/try.json"
 result "out/try.json" "$(python3 -c '
@@ -94,6 +102,7 @@ import json, sys
 found = {(r["op"], r["heap"], r["size"]) for r in json.load(sys.stdin)["results"] if r["n"] > 0}
 if len(found) != 6 * 3 * 5:
 	print(len(found), "results")' 2>&1 <"$work/try.json")"
+result "dma-heap-stat finds the heap" "$([ "$(said stat | grep -c '^ *[0-9]')" = 2 ] || said stat)"
 result "it measures with the module that is there" "$(measures second "is loaded already")"
 said first >&2
 result_end
