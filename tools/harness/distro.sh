@@ -4,6 +4,7 @@
 # distro.sh [FLAVOUR...]: boot Debian's own kernels (cloud, generic, rt; default: all)
 # with the heap as a module, once in the place of the kernel's heap and once beside
 # it, and run every test that they allow (distro/tests.list, distro/skips.list).
+# With cloud go the tests of make try and of make deb.
 # The last line is "N passed, N failed", as of test.sh.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
@@ -19,5 +20,11 @@ lock_out
 for flavour in "$@"; do
 	distro_boot "$flavour" system long
 	distro_boot "$flavour" system_pooled
+	if [ "$flavour" = cloud ]; then
+		echo "== make try"
+		script try "$HARNESS/check/try.sh"
+		echo "== make deb"
+		script deb "$HARNESS/deb/test.sh"
+	fi
 done
 summary

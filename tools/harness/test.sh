@@ -21,13 +21,7 @@ mkdir -p "$OUT/test"
 expand_list "$HARNESS/check/tests.list" >"$tests"
 
 echo "== host checks"
-{
-	echo "@@BEGIN host"
-	"$HARNESS/check/check.sh" "$dir" && code=0 || code=$?
-	echo "@@END host exit=$code"
-} >"$OUT/test/host.log"
-echo "host host ktap 0 -" >"$OUT/test/host.list"
-judge host "$OUT/test/host.list" "$OUT/test/host.log"
+script host "$HARNESS/check/check.sh" "$dir"
 
 # Charging recycled pages is off by default; the small boot has it off.
 GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
@@ -39,12 +33,6 @@ distro_boot cloud system
 distro_boot cloud system_pooled
 
 echo "== guard: allocating and closing, beside the figures in docs/"
-{
-	echo "@@BEGIN guard"
-	"$HARNESS/bench/guard.sh" && code=0 || code=$?
-	echo "@@END guard exit=$code"
-} >"$OUT/test/guard.log"
-echo "guard guard ktap 0 -" >"$OUT/test/guard.list"
-judge guard "$OUT/test/guard.list" "$OUT/test/guard.log"
+script guard "$HARNESS/bench/guard.sh"
 
 summary

@@ -66,6 +66,19 @@ boot() {
 	fi
 }
 
+# script NAME COMMAND...: run one that prints KTAP lines, and count.
+script() {
+	local code=0
+	mkdir -p "$OUT/test"
+	{
+		echo "@@BEGIN $1"
+		"${@:2}" || code=$?
+		echo "@@END $1 exit=$code"
+	} >"$OUT/test/$1.log"
+	echo "$1 $1 ktap 0 -" >"$OUT/test/$1.list"
+	judge "$1" "$OUT/test/$1.list" "$OUT/test/$1.log"
+}
+
 # The last line counts, and says whether that was success.
 summary() {
 	[ "$skipped" = 0 ] || echo "$skipped skipped"
