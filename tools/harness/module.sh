@@ -58,7 +58,7 @@ fi >"$log" 2>&1 </dev/null || {
 	elif why=$(grep -m 1 -E 'unrecognized command-line option|unknown argument|not support fentry' "$log"); then
 		die "this is not the kernel's compiler ($compiler): $why"
 	fi
-	why=$(grep -m 1 -E 'error:|\*\*\*|undefined!' "$log") || why="the build failed"
+	why=$(grep -m 1 -E '^(unshare|mount|chroot|sh): |error:|\*\*\*|undefined!' "$log") || why="the build failed"
 	die "linux $release: $why (all of it: $log)"
 }
 ! grep -E 'warning:|WARNING:' "$log" >&2 || die "linux $release: the build warned (all of it: $log)"

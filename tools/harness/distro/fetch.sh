@@ -95,7 +95,7 @@ get_kernel() {	# DIR FLAVOUR
 	echo "$name" >"$tmp/new/release"
 	if [ "$2" != cloud ]; then
 		[ -d "$tmp/new/lib" ] || ln -s usr/lib "$tmp/new/lib"
-		depmod -b "$tmp/new" "$name" || die "depmod failed for linux-modules-$name"
+		/sbin/depmod -b "$tmp/new" "$name" || die "depmod failed for linux-modules-$name"
 	fi
 	mv -T "$tmp/new" "$1"
 }

@@ -61,7 +61,7 @@ keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-load.sh" module-load
 : >"$out/modules"
 if [ "$flavour" != cloud ]; then
-	modprobe -d "$dir/$flavour" -S "$release" --show-depends vgem | while read -r _ file; do
+	/sbin/modprobe -d "$dir/$flavour" -S "$release" --show-depends vgem | while read -r _ file; do
 		name=$(basename "${file%.xz}")
 		xz -dc "$file" >"$made/$name"
 		echo "$name" >>"$out/modules"
