@@ -211,18 +211,13 @@ static void check(int name)
 
 static void setup(void)
 {
-	char thread[64] = "dma-heap-" HEAP_NAME;
+	static const char thread[] = "dma-heap-" HEAP_NAME;
 	pid_t pid;
 
 	heaps[STOCK] = heap_open(HEAP_STOCK);
 	heaps[VMAP] = heap_open(HEAP_NAME);
 	heaps[DIRECT] = heaps[VMAP];
 	pid = find_kthreads(thread);
-	if (!pid) {
-		/* A task's name in the kernel has 15 characters. */
-		thread[15] = '\0';
-		pid = find_kthreads(thread);
-	}
 	if (!pid)
 		fail("no thread %s", thread);
 	helper = cpu_clock(pid);

@@ -88,7 +88,7 @@ static inline pid_t heap_helper(void)
 			continue;
 		/* A program of that name would have a command line */
 		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-		if (!strcmp(name, "dma-heap-system\n") &&
+		if (!strcmp(name, "dma-heap-" HEAP_NAME "\n") &&
 		    read_text(path, rest, sizeof(rest)) == 0)
 			found = atoi(entry->d_name);
 	}
