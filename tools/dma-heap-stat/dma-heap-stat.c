@@ -34,7 +34,6 @@ static const struct {
 	{ "hits", NULL },
 	{ "misses", NULL },
 	{ "zeroed", "zeroed_bytes" },
-	{ "helped", "helped_bytes" },
 	{ "refused", "refused_bytes" },
 	{ "reclaim", "reclaimed_bytes" },
 };

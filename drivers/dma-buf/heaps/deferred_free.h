@@ -3,8 +3,8 @@
  * Deferred freeing of large buffers by a helper thread
  *
  * Whoever drops the last reference to a buffer queues it, and a thread frees it a
- * little later, oldest buffer first, in pieces. Anybody can do some of the work
- * with deferred_free_run(): a shrinker, or a task that waits for the memory.
+ * little later, oldest buffer first, in pieces. A shrinker can do some of the work
+ * with deferred_free_run().
  *
  * The queue is bounded, in base pages (pages of PAGE_SIZE). A buffer stays queued
  * until its last page was taken, so that reclaim can get at the rest: a shrinker

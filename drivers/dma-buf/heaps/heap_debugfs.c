@@ -38,7 +38,6 @@ static int stats_show(struct seq_file *m, void *unused)
 	show_bytes(m, "zeroed_bytes", atomic_long_read(&recycle->zeroed));
 	show_bytes(m, "zero_failed_bytes",
 		   atomic_long_read(&recycle->zero_failed));
-	show_bytes(m, "helped_bytes", atomic_long_read(&recycle->helped));
 	show_bytes(m, "refused_bytes", atomic_long_read(&recycle->refused));
 	show_bytes(m, "reclaimed_bytes", atomic_long_read(&pool->reclaimed));
 

@@ -8,7 +8,6 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 
@@ -20,11 +19,6 @@
 
 /* Missing base pages for which order 0 is fetched in bulk, 64 or so at a time. */
 #define BULK_PAGES	64
-
-/* Missing base pages for which a task helps: for fewer, a mapping would not pay. */
-#define HELP_PAGES	256
-/* Base pages to help with before looking for a fatal signal. */
-#define HELP_PAGES_MAX	(SZ_4M >> PAGE_SHIFT)
 
 /* How long a direct reclaimer waits for bins that others use. */
 #define RECLAIM_TICKS	(HZ / 10)
@@ -55,11 +49,6 @@ static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg
 
 	if (bin) {
 		got = heap_bin_take(bin, sg, nr);
-		if (!got && missing >= HELP_PAGES &&
-		    deferred_free_pages(&pool->recycle->queue) &&
-		    heap_recycle_help(pool->recycle, order, bin->nid,
-				      min(missing, HELP_PAGES_MAX)))
-			got = heap_bin_take(bin, sg, nr);
 		if (got) {
 			atomic_long_add(got, &pool->hits[i]);
 			return got;

@@ -12,28 +12,23 @@
 
 /* Pages to take at a time under the queue's spinlock. */
 #define TAKE_MAX	32
-#define ANY_ORDER	UINT_MAX
 
 /**
  * struct heap_taken - pages that one context has just taken off the queue
  * @recycle:	whose they are
  * @batch:	what to gather them in, or %NULL to release them
- * @order:	take this order of node @nid only, or %ANY_ORDER
- * @nid:	for @order
  * @nr:		pages in @pages
  * @pages:	head pages
  */
 struct heap_taken {
 	struct heap_recycle *recycle;
 	struct heap_batch *batch;
-	unsigned int order;
-	int nid;
 	unsigned int nr;
 	struct page *pages[TAKE_MAX];
 };
 
 /**
- * struct heap_batch - pages that one context zeroes together
+ * struct heap_batch - pages that the helper zeroes together
  * @taken:	what it has taken and not looked at yet
  * @refill_nid:	node of a page of order 0 that no bin owned, or %NUMA_NO_NODE
  * @nr:		pages in @pages
@@ -50,17 +45,15 @@ struct heap_batch {
 	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
 };
 
-static struct heap_batch *heap_batch_create(struct heap_recycle *recycle,
-					    gfp_t gfp)
+static struct heap_batch *heap_batch_create(struct heap_recycle *recycle)
 {
-	struct heap_batch *batch = kzalloc(sizeof(*batch), gfp);
+	struct heap_batch *batch = kzalloc_obj(*batch);
 
 	if (!batch)
 		return NULL;
 
 	batch->taken.recycle = recycle;
 	batch->taken.batch = batch;
-	batch->taken.order = ANY_ORDER;
 	batch->refill_nid = NUMA_NO_NODE;
 
 	return batch;
@@ -161,13 +154,10 @@ static unsigned long heap_recycle_take(struct deferred_free_item *item,
 
 	if (taken->batch)
 		nr_pages = min(nr_pages, HEAP_ZERO_BATCH - taken->batch->nr_pages);
-	while (sgl->left && done < nr_pages && taken->nr < TAKE_MAX) {
-		page = sg_page(sgl->next);
-		if (taken->order != ANY_ORDER &&
-		    (taken->order != compound_order(page) ||
-		     taken->nid != page_to_nid(page)))
+	while (done < nr_pages && taken->nr < TAKE_MAX) {
+		page = heap_sgl_pop(sgl);
+		if (!page)
 			break;
-		heap_sgl_pop(sgl);
 		taken->pages[taken->nr++] = page;
 		done += compound_nr(page);
 	}
@@ -201,7 +191,7 @@ static void heap_recycle_dispose(void *taker, bool last)
 		heap_bins_refill(bins, batch->refill_nid);
 	batch->refill_nid = NUMA_NO_NODE;
 	heap_batch_flush(batch);
-	/* Several contexts may have seen the same room. */
+	/* Others may have filled the room meanwhile. */
 	heap_bins_trim(bins);
 }
 
@@ -247,39 +237,6 @@ void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
 }
 
 /**
- * heap_recycle_help - do some of the helper thread's work
- * @recycle:	the heap's
- * @order:	of the pages that are needed
- * @nid:	their node
- * @nr_pages:	base pages needed
- *
- * For a task that found nothing cached while buffers wait: zeroing one of these
- * costs it what zeroing new memory would, and memory is zeroed once, not twice.
- * Does nothing if the oldest buffer has no such pages.
- *
- * Context: may sleep, but for memory only to map a batch.
- * Return: base pages taken off the queue; not all need be cached now.
- */
-unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order,
-				int nid, unsigned long nr_pages)
-{
-	struct heap_batch *batch;
-	unsigned long done;
-
-	batch = heap_batch_create(recycle, GFP_NOWAIT | __GFP_NOWARN);
-	if (!batch)
-		return 0;
-
-	batch->taken.order = order;
-	batch->taken.nid = nid;
-	done = deferred_free_run(&recycle->queue, nr_pages, &batch->taken);
-	atomic_long_add(done, &recycle->helped);
-	kfree(batch);
-
-	return done;
-}
-
-/**
  * heap_recycle_shrink - give queued pages to the page allocator as they are
  * @recycle:	the heap's
  * @nr_pages:	base pages
@@ -290,10 +247,7 @@ unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order
 unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
 				  unsigned long nr_pages)
 {
-	struct heap_taken taken = {
-		.recycle = recycle,
-		.order = ANY_ORDER,
-	};
+	struct heap_taken taken = { .recycle = recycle };
 
 	return deferred_free_run(&recycle->queue, nr_pages, &taken);
 }
@@ -323,7 +277,7 @@ struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bin
 	recycle->bins = bins;
 	recycle->method = method;
 	recycle->free_buffer = free_buffer;
-	recycle->batch = heap_batch_create(recycle, GFP_KERNEL);
+	recycle->batch = heap_batch_create(recycle);
 	if (!recycle->batch ||
 	    deferred_free_init(&recycle->queue, name, &heap_recycle_ops,
 			       &recycle->batch->taken)) {

@@ -29,7 +29,6 @@ struct heap_sgl;
  * @method:	likewise
  * @zeroed:	zeroed; in base pages, as all that follows
  * @zero_failed: could not be mapped for it, and were released
- * @helped:	taken off the queue by tasks that were allocating
  * @refused:	freed by the closing task, as the queue was full
  * @queued:	[node] in the queue, as in vmstat
  */
@@ -42,7 +41,6 @@ struct heap_recycle {
 
 	atomic_long_t zeroed;
 	atomic_long_t zero_failed;
-	atomic_long_t helped;
 	atomic_long_t refused;
 	atomic_long_t queued[];
 };
@@ -52,8 +50,6 @@ struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bin
 					 void (*free_buffer)(struct heap_sgl *sgl));
 
 void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl);
-unsigned long heap_recycle_help(struct heap_recycle *recycle, unsigned int order,
-				int nid, unsigned long nr_pages);
 unsigned long heap_recycle_shrink(struct heap_recycle *recycle,
 				  unsigned long nr_pages);
 

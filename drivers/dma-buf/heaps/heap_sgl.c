@@ -3,6 +3,7 @@
  * The pages of one buffer, see heap_sgl.h
  */
 #include <linux/slab.h>
+#include <kunit/static_stub.h>
 
 #include "heap_sgl.h"
 
@@ -19,6 +20,8 @@
 int heap_sgl_chain(struct heap_sgl *sgl)
 {
 	struct scatterlist *segment;
+
+	KUNIT_STATIC_STUB_REDIRECT(heap_sgl_chain, sgl);
 
 	segment = kcalloc(SG_MAX_SINGLE_ALLOC, sizeof(*segment), GFP_KERNEL);
 	if (!segment)

@@ -64,7 +64,7 @@ read -r -a title < <(sed -n 2p "$tmp/out")
 read -r -a first < <(sed -n 3p "$tmp/out")
 read -r -a second < <(sed -n 4p "$tmp/out")
 i=0
-for column in pool queue hits misses zeroed helped refused reclaim; do
+for column in pool queue hits misses zeroed refused reclaim; do
 	[ "${title[i]:-}" = "$column" ] || wrong "column $i is ${title[i]:-missing}, not $column"
 	case $column in
 	hits) was=$((256 * page * (1 + 16 + 256))) is=$((3 * was)) ;;

@@ -18,7 +18,7 @@ bench_machine
 kernel=$(cut -d. -f1,2 "$dir/version")
 json=$OUT/bench-series-$kernel.json
 echo "{\"kernel\":\"$(cat "$dir/version")\",\"machine\":\"$label\",\"unit\":\"$unit\",\"sources\":\"$(sources_id)\",\"results\":[" >"$json.tmp"
-for patch in defer pool help; do
+for patch in defer pool; do
 	say "== the series up to patch $patch"
 	SERIES_AT=$patch "$HARNESS/kernel/kernel.sh" bench >/dev/null
 	bench_boot "series-$patch" "heap-bench --no-stats --heap system,stock --case warm,close,churn"

@@ -39,5 +39,4 @@ END {
 	if (failed) exit 1
 	block("DEFER", "close", "close close", "defer", "stock", "defer")
 	block("POOL", "allocate", "warm alloc", "defer", "system", "pool")
-	block("HELP", "loop of both", "churn pair", "pool", "system", "help")
 }

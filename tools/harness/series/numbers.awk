@@ -82,11 +82,8 @@ END {
 	print "@POOL@\n" head
 	print row("allocate, before", "warm alloc", "stock")
 	print row("allocate", "warm alloc", "system")
-	print "@HELP@\n" head
-	print row("loop of both, stock", "churn pair", "stock")
-	print row("loop of both", "churn pair", "system")
-	split("DEFER POOL HELP", patch, " ")
-	for (i = 1; i <= 3; i++)
+	split("DEFER POOL", patch, " ")
+	for (i = 1; i <= 2; i++)
 		print "@OF_" patch[i] "@\nMedians on an emulated processor that counts instructions, of all patches\ntogether; \"before\" or \"stock\" is the heap without any."
 
 	print "@USE@\n" head

@@ -237,47 +237,6 @@ static void test_refused(struct kunit *test)
 	expect_pages(test, 0, 0);
 }
 
-/* Who finds nothing cached zeroes what waits, as much as is needed. */
-static void test_help(struct kunit *test)
-{
-	struct pool_ctx *ctx = test->priv;
-	struct heap_sgl *large, *medium;
-
-	use_and_free(test, 3 * LARGE);
-	large = use(test, LARGE);
-	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&ctx->recycle->helped));
-	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&ctx->recycle->zeroed));
-	KUNIT_EXPECT_EQ(test, 1L, atomic_long_read(&ctx->pool->hits[0]));
-	expect_pages(test, 2 * LARGE, 0);
-	KUNIT_EXPECT_EQ(test, 2 * LARGE, reclaim(ctx, 2 * LARGE));
-
-	/* Not for little, nor if the oldest buffer has no such pages. */
-	medium = use(test, 9 * MEDIUM);
-	use_and_free(test, 3 * MEDIUM);
-	heap_pool_free(ctx->pool, medium);
-	heap_pool_free(ctx->pool, large);
-	use_and_free(test, 2 * MEDIUM);
-	use_and_free(test, LARGE);
-	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&ctx->recycle->helped));
-}
-
-/* Not with pages of another node, which are not for this task. */
-static void test_help_on_node(struct kunit *test)
-{
-	struct heap_sgl *sgl = new_buffer(test, LARGE);
-	struct pool_ctx *ctx = test->priv;
-	int nid = next_node_in(numa_mem_id(), node_states[N_MEMORY]);
-
-	KUNIT_ASSERT_EQ(test, 1U, heap_bin_fetch(ctx->pool->bins->bin[nid][0],
-						 sgl->next, 1));
-	heap_sgl_added(sgl, 1, 8);
-	heap_sgl_end(sgl);
-	heap_pool_free(ctx->pool, sgl);
-	use_and_free(test, LARGE);
-	KUNIT_EXPECT_EQ(test, (nid == numa_mem_id() ? 1 : 2) * LARGE,
-			deferred_free_pages(&ctx->recycle->queue));
-}
-
 /* What could not be zeroed leaves, and nothing else. */
 static void test_map_fails(struct kunit *test)
 {
@@ -333,34 +292,42 @@ static void test_unfit_pages(struct kunit *test)
 	use_and_free(test, 2 * MEDIUM);
 }
 
-static void kill_task(struct kunit *test)
+static int no_chain(struct heap_sgl *sgl)
 {
-	sigaddset(&current->pending.signal, SIGKILL);
-	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	return -ENOMEM;
 }
 
-/* A task that is killed stops soon, and everybody leaves nothing behind. */
+/* An allocation that does not succeed, into at most three pages. */
+static int fail_alloc(struct kunit *test, unsigned long len)
+{
+	struct heap_sgl *sgl = new_buffer(test, 3 * LARGE);
+	struct pool_ctx *ctx = test->priv;
+	int ret;
+
+	ret = heap_pool_alloc(ctx->pool, sgl, len);
+	free_buffer(sgl);
+
+	return ret;
+}
+
+/* A task that is killed stops, and who gets a part gives it back, zeroed. */
 static void test_alloc_fails(struct kunit *test)
 {
 	struct pool_ctx *ctx = test->priv;
-	struct heap_sgl *sgl;
-	int ret;
 
-	use_and_free(test, 12 * LARGE);
-	heap_test_stub_zero(test, 0, kill_task);
-	sgl = new_buffer(test, 8 * LARGE);
-	ret = heap_pool_alloc(ctx->pool, sgl, 8 * LARGE << PAGE_SHIFT);
+	use_and_free(test, 2 * LARGE);
+	run_helper(ctx);
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, -EINTR, fail_alloc(test, LARGE << PAGE_SHIFT));
 	flush_signals(current);
-	KUNIT_EXPECT_EQ(test, -EINTR, ret);
-	KUNIT_EXPECT_EQ(test, HELP_PAGES_MAX, atomic_long_read(&ctx->recycle->helped));
-	/* What it zeroed is there for others. */
-	expect_pages(test, 12 * LARGE - HELP_PAGES_MAX, HELP_PAGES_MAX);
-	free_buffer(sgl);
+	expect_pages(test, 0, 2 * LARGE);
 
-	sgl = new_buffer(test, 1);
-	KUNIT_EXPECT_EQ(test, -ENOMEM,
-			heap_pool_alloc(ctx->pool, sgl, ULONG_MAX & PAGE_MASK));
-	free_buffer(sgl);
+	kunit_activate_static_stub(test, heap_sgl_chain, no_chain);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, SZ_8M));
+	expect_pages(test, 0, 3 * LARGE);
+
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, ULONG_MAX & PAGE_MASK));
 }
 
 /* The queue before the bins, the oldest first, in pieces, largest pages first. */
@@ -493,8 +460,6 @@ static struct kunit_case heap_pool_cases[] = {
 	KUNIT_CASE(test_unpooled),
 	KUNIT_CASE(test_pool_limit),
 	KUNIT_CASE(test_refused),
-	KUNIT_CASE(test_help),
-	KUNIT_CASE(test_help_on_node),
 	KUNIT_CASE(test_map_fails),
 	KUNIT_CASE(test_unfit_pages),
 	KUNIT_CASE(test_alloc_fails),

@@ -31,7 +31,7 @@ struct heap_stats {
 	long long pool_limit_bytes, pool_bytes;
 	long long queue_limit_bytes, queue_bytes, queue_buffers;
 	long long zeroed_bytes, zero_failed_bytes;
-	long long helped_bytes, refused_bytes;
+	long long refused_bytes;
 	struct heap_order order[NR_HEAP_ORDERS];
 };
 
@@ -60,7 +60,6 @@ static inline int heap_stats_read(struct heap_stats *st)
 	st->queue_buffers = text_value(buf, "queue_buffers");
 	st->zeroed_bytes = text_value(buf, "zeroed_bytes");
 	st->zero_failed_bytes = text_value(buf, "zero_failed_bytes");
-	st->helped_bytes = text_value(buf, "helped_bytes");
 	st->refused_bytes = text_value(buf, "refused_bytes");
 
 	line = strstr(buf, "\norder ");
