@@ -20,7 +20,7 @@ help:
 	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
 	@echo "make test       every test; the last line counts them"
 	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
-	@echo "                (ONLY=\"cloud generic rt\" for some of them)"
+	@echo "                (ONLY=\"cloud generic rt users\" for some of them)"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
 	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
