@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Who really uses the heap: vivid and vgem, on Debian's generic kernel;
+# Who really uses the heap: vivid, vgem and libcamera, on Debian's generic kernel;
 # sourced after lib.sh.
 
 # users_archive FILE: what the guest needs for them besides out/generic-system/bin, for
 # GUEST_EXTRA; beside it FILE.modules, as out/generic-system/modules.
 users_archive() {
-	local dir few file name
+	local dir few file libcamera name
 	dir=$("$HARNESS/distro/fetch.sh" generic) &&
 		few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few) || return 1
 	rm -rf "$1".*
@@ -17,6 +17,7 @@ users_archive() {
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps" \
 		-o "$1.d/heap-vivid" "$HARNESS/distro/heap-vivid.c" || return 1
 	cp "$HARNESS/distro/took.sh" "$1.d/heap-took"
+	cp "$HARNESS/distro/libcamera-test.sh" "$1.d/libcamera-test"
 	/sbin/modprobe -d "$dir/generic" -S "$(cat "$dir/generic/release")" \
 		--show-depends vivid >"$1.depends" || return 1
 	while read -r _ file; do
@@ -27,7 +28,9 @@ users_archive() {
 	for file in "$1.d"/*; do
 		echo "file /bin/$(basename "$file") $file 755 0 0"
 	done >"$1.list"
-	"$OUT/generic-system/gen_init_cpio" "$1.list" >"$1"
+	"$OUT/generic-system/gen_init_cpio" "$1.list" >"$1" || return 1
+	libcamera=$("$HARNESS/distro/libcamera.sh" "$OUT/generic-system/gen_init_cpio") || return 1
+	cat "$libcamera" >>"$1"
 }
 
 # users_boot: run users.list and count, and say what was taken from the pools.
