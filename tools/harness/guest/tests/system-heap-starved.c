@@ -32,7 +32,7 @@
 #define PIECE_BYTES	(2 * MIB)
 /* Until kswapd has met a pool in use so often, or that many rounds */
 #define NR_BUSY		4
-#define NR_TRIMS	20
+#define NR_TRIMS	40
 
 #define TRACING		"/sys/kernel/tracing/"
 #define SLOW		TRACING "instances/slow/"
@@ -153,7 +153,7 @@ static int leave(int heap, struct bufs *ballast, long long bytes)
 	}
 }
 
-/* Have a pool keep most of @bytes, all in single pages */
+/* Have a pool keep most of @bytes, all in pages of 64 KiB */
 static int fill_pool(int heap, unsigned long bytes)
 {
 	struct heap_stats st;
@@ -162,7 +162,7 @@ static int fill_pool(int heap, unsigned long bytes)
 	do {
 		struct bufs b = {};
 
-		ret = hold(heap, &b, bytes, 60 * KIB);
+		ret = hold(heap, &b, bytes, 64 * KIB);
 		drop(&b, 0);
 		if (ret || heap_wait_idle() || heap_stats_read(&st))
 			return ret ? ret : -EIO;
@@ -265,7 +265,7 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 		SKIP(return, "no trace events of locks");
 	ASSERT_EQ(0, pin(0, 0));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	ASSERT_EQ(0, write_text("/proc/sys/vm/watermark_scale_factor", "100"));
+	ASSERT_EQ(0, write_text("/proc/sys/vm/watermark_scale_factor", "500"));
 	ASSERT_EQ(0, pipe(to));
 	ASSERT_EQ(0, pipe(from));
 	pid = fork();
