@@ -225,8 +225,9 @@ static void change(unsigned int me)
 				    "vmap" : "direct");
 		heap_set_param("queue_limit_mb", next_random(&rnd) % 4 ?
 			       p.queue_limit_mb : next_random(&rnd) % 3);
+		/* Not 0: without a pool, a senseless size takes all memory */
 		heap_set_param("pool_limit_mb", next_random(&rnd) % 4 ?
-			       p.pool_limit_mb : next_random(&rnd) % 32);
+			       p.pool_limit_mb : 1 + next_random(&rnd) % 31);
 		count(&fig->changes, 3);
 		usleep(200000);
 	}
