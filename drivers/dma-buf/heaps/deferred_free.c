@@ -24,7 +24,7 @@
  * @taker:	for the callbacks
  *
  * Context: takes a spinlock; otherwise that of the callbacks with this @taker.
- * Return: base pages freed, 0 when there is nothing for @taker.
+ * Return: base pages freed, 0 when nothing is queued.
  */
 unsigned long deferred_free_run(struct deferred_free_queue *queue,
 				unsigned long nr_pages, void *taker)
@@ -37,8 +37,6 @@ unsigned long deferred_free_run(struct deferred_free_queue *queue,
 		item = list_first_entry(&queue->items, typeof(*item), node);
 		taken = min(nr_pages - freed, item->nr_pages);
 		taken = queue->ops->take(item, taken, taker);
-		if (!taken)
-			break;
 		freed += taken;
 		item->nr_pages -= taken;
 		if (item->nr_pages) {

@@ -33,8 +33,8 @@ struct deferred_free_queue;
 /**
  * struct deferred_free_ops - how the owner of a queue frees its items
  * @take:	Move about @nr_pages base pages from @item to @taker and return how
- *		many. Return fewer if @taker has no more room, 0 if it has no use
- *		for @item, which ends the run. Called under the queue's spinlock.
+ *		many. Return fewer if @taker has no more room, but not 0. Called
+ *		under the queue's spinlock.
  * @dispose:	Free what @taker has taken, or gather it until @last. Called
  *		without locks; the pages are counted as queued until it returns.
  * @release:	Free what @item is embedded in, its last page is taken. Called

@@ -17,7 +17,6 @@ struct test_item {
 	struct deferred_free_item item;
 	unsigned long left;
 	unsigned long grain;		/* take a multiple of it */
-	bool helper_only;		/* nobody else has a use for it */
 };
 
 /* Somebody who frees. */
@@ -48,8 +47,6 @@ static unsigned long take_item(struct deferred_free_item *item,
 	struct test_ctx *ctx = taker->ctx;
 	unsigned long taken = nr_pages;
 
-	if (it->helper_only && taker != &ctx->helper)
-		return 0;
 	if (!nr_pages || nr_pages > it->left)
 		atomic_inc(&ctx->nr_errors);
 	if (it->grain)
@@ -213,7 +210,7 @@ static void test_pieces(struct kunit *test)
 	}
 }
 
-/* The callback takes more than it was asked for, or nothing. */
+/* The callback takes more than it was asked for. */
 static void test_take(struct kunit *test)
 {
 	struct test_ctx *ctx = test->priv;
@@ -223,15 +220,11 @@ static void test_take(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 256UL, run(ctx, 1));
 	expect_queued(test, 344, 1);
 
-	/* That ends the run, but is no reason to keep it from others. */
-	ctx->items[1].helper_only = true;
 	add(ctx, 1, 10);
-	add(ctx, 2, 10);
-	KUNIT_EXPECT_EQ(test, 344UL, run(ctx, 345));
+	KUNIT_EXPECT_EQ(test, 345UL, run(ctx, 345));
+	expect_queued(test, 9, 1);
+	KUNIT_EXPECT_EQ(test, 9UL, run(ctx, 10));
 	KUNIT_EXPECT_EQ(test, 0UL, run(ctx, 1));
-	expect_queued(test, 20, 2);
-	start_helper(ctx);
-	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
 }
 
 /*
