@@ -185,29 +185,13 @@ static void trim(int from, int to)
 	_exit(0);
 }
 
-/* Sum of the low watermarks, in bytes */
-static long long low_watermark(void)
-{
-	FILE *file = fopen("/proc/zoneinfo", "r");
-	long long sum = 0, nr;
-	char line[256];
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " low %lld", &nr) == 1)
-			sum += nr;
-	fclose(file);
-	return sum * PAGE_BYTES;
-}
-
 /*
  * Go round, leaving memory behind that can be reclaimed, until kswapd is called.
  * While it works on another CPU, keep this one.
  */
 static void use_memory(char *ring, size_t *at)
 {
-	long long low = low_watermark() / KIB;
+	long long low = zoneinfo_bytes(" low %lld") / KIB;
 	double end;
 
 	while (file_value("/proc/meminfo", "MemFree") > low) {
