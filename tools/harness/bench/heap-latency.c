@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How long it takes from the last put of a buffer until its pages can be used
- * again: until the helper thread has cleaned them and goes back to sleep
+ * again: until the helper thread has zeroed them and goes back to sleep
  *
  * Measured with the machine idle and with a task that never sleeps on each
  * processor, at several priorities of the helper.
@@ -80,7 +80,7 @@ static uint64_t latency_once(int heap, pid_t helper, size_t len)
 		if (probe(answer, "slept") != 3)
 			fail("%s: no answer", PROBE);
 		if (raw_ns() - start > 20000000000ULL)
-			fail("the helper did not clean a buffer within 20 seconds");
+			fail("the helper did not zero a buffer within 20 seconds");
 	} while (!answer[2] || file_value(HEAP_STATS, "queue_bytes"));
 	return answer[1] - start;
 }

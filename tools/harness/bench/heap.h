@@ -173,7 +173,7 @@ static inline bool heap_has_stats(void)
 }
 
 /*
- * Wait until the helper has cleaned what was freed, and sleeps. On the
+ * Wait until the helper has zeroed what was freed, and sleeps. On the
  * deterministic machine time spent asleep costs nothing.
  */
 static inline void heap_caught_up(void)

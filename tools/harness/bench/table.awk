@@ -36,7 +36,7 @@ $1 == "memory" && $2 == "limits" {
 
 $1 == "latency" {
 	rows++
-	head(sprintf("from the last put until the helper has cleaned the pages and sleeps, us\n" \
+	head(sprintf("from the last put until the helper has zeroed the pages and sleeps, us\n" \
 		"%-6s %5s %8s %12s %12s %12s", "", "nice", "size", "p50", "p99", "longest"))
 	printf "%-6s %5d %8s %12.1f %12.1f %12.1f\n", $2, $3, human($4), $6 / 1000, $7 / 1000, $8 / 1000
 }
@@ -96,7 +96,7 @@ END {
 				bytes["system", size[i]] ", of that " entries["system", size[i]] " x 32", \
 				bytes["stock", size[i]] " and " entries["stock", size[i]] " x 32"
 		print "\nheld at most by default"
-		printf "%12s %16s %16s\n", "RAM", "clean", "to be cleaned"
+		printf "%12s %16s %16s\n", "RAM", "zeroed", "to be zeroed"
 		for (i = 1; i <= nlimits; i++) print limits[i]
 		print "\nring of a pool, 8 bytes an entry, made when the heap is; bytes per cached page"
 		printf "%12s %22s %22s %22s\n", "RAM", "order 0", "order 4", "order 8"

@@ -100,7 +100,7 @@ static void expect_charge(struct __test_metadata *_metadata,
 /*
  * With dma_heap.mem_accounting a buffer is charged to who allocates it, also
  * when its pages were somebody else's before, and until it is closed, not
- * until it is cleaned. Without, nobody pays.
+ * until it is zeroed. Without, nobody pays.
  */
 TEST_F_TIMEOUT(charge, follows_the_user, 60)
 {
@@ -126,7 +126,7 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 		close(buf);
 		expect_charge(_metadata, CGROUP_A, base_a);
 		expect_charge(_metadata, CGROUP_B, base_b);
-		/* Now with the same pages, cleaned or still queued */
+		/* Now with the same pages, zeroed or still queued */
 		if (round)
 			ASSERT_EQ(0, heap_wait_idle());
 		buf = heap_alloc(self->heap, self->len);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * With several nodes each has clean pages of its own. Who allocates gets those of
+ * With several nodes each has zeroed pages of its own. Who allocates gets those of
  * the node it runs on, unless it has been told where its memory is to come from.
  *
  * A machine with one node can be split: numa=fake=2 and CONFIG_NUMA_EMU.
@@ -65,7 +65,7 @@ static long long node_value(int node, const char *file, const char *key)
 	return file_value(path, key);
 }
 
-/* What is queued or clean, in bytes */
+/* What is queued or cached, in bytes */
 static long long held_on(int node)
 {
 	return node_value(node, "vmstat", "nr_kernel_misc_reclaimable") *

@@ -104,7 +104,7 @@ FIXTURE_TEARDOWN(squeeze)
 	close(self->heap);
 }
 
-/* Close enough to fill the pool, let it be cleaned, then fill the queue */
+/* Close enough to fill the pool, let it be zeroed, then fill the queue */
 static int fill(int heap, const struct heap_stats *st)
 {
 	const size_t len = 4 * MIB;
@@ -162,7 +162,7 @@ TEST_F_TIMEOUT(squeeze, most_of_memory_is_to_be_had, 120)
 			churn(s, i);
 	}
 
-	/* What the heap keeps or has yet to clean is available */
+	/* What the heap keeps or has yet to zero is available */
 	full = self->base;
 	for (i = 0; i < (variant->tasks ? 60 : 1); i++) {
 		now = meminfo_read("MemAvailable");

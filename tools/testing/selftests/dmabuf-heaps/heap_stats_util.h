@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers to read what the system heap tells of itself in debugfs, and to wait
- * until it says that all is clean, or gone.
+ * until it says that all is zeroed, or gone.
  *
  * They report failure by return value and never print.
  */
@@ -96,7 +96,7 @@ static inline bool heap_is_empty(const struct heap_stats *st)
 	return !st->pool_bytes && !st->queue_bytes && !st->queue_buffers;
 }
 
-/* Wait until the helper has cleaned all that was freed */
+/* Wait until the helper has zeroed all that was freed */
 static inline int heap_wait_idle(void)
 {
 	double end = seconds() + 20;

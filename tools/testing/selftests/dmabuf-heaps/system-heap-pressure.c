@@ -2,7 +2,7 @@
 /*
  * Memory held for speed is visible and gives way.
  *
- * What the heap keeps clean or has yet to clean is counted as reclaimable, so
+ * What the heap keeps zeroed or has yet to zero is counted as reclaimable, so
  * that MemAvailable is right; it stays within its limits; and it is given up
  * when the memory is wanted elsewhere, before anybody is killed.
  */
@@ -113,7 +113,7 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 	EXPECT_LE(-MISC_BYTES, misc);
 }
 
-/* Not only once it is clean, but from close() on */
+/* Not only once it is zeroed, but from close() on */
 TEST_F_TIMEOUT(pressure, queue_is_counted, 60)
 {
 	long long misc, low, high;

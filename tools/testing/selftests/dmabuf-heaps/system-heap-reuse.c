@@ -4,7 +4,7 @@
  *
  * Every buffer these tests get is read from end to end, must be zero, and is
  * filled with a pattern before it is closed. The memory comes back through
- * every way the pooled system heap has: cleaned by the helper, taken from the
+ * every way the pooled system heap has: zeroed by the helper, taken from the
  * queue before the helper got to it, freed by the closing task, or given to
  * the page allocator and taken from there again.
  *
@@ -77,8 +77,8 @@ static size_t mixed_size(unsigned int *rnd)
 	return sizes[next_random(rnd) % ARRAY_SIZE(sizes)];
 }
 
-static void expect_clean(struct __test_metadata *_metadata,
-			 const struct tally *t)
+static void expect_zeroed(struct __test_metadata *_metadata,
+			  const struct tally *t)
 {
 	EXPECT_EQ(0, t->error)
 		TH_LOG("after %lu buffers", t->buffers);
@@ -126,7 +126,7 @@ FIXTURE_TEARDOWN(reuse)
 	close(self->heap);
 }
 
-/* Each order alone: clean, pooled, and really taken from the pool */
+/* Each order alone: zeroed, pooled, and really taken from the pool */
 TEST_F_TIMEOUT(reuse, each_order, 60)
 {
 	static const struct {
@@ -165,7 +165,7 @@ TEST_F_TIMEOUT(reuse, each_order, 60)
 					TH_LOG("no hit at order %u",
 					       sizes[i].order);
 	}
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 	EXPECT_EQ(zero_failed, st.zero_failed_bytes);
 }
 
@@ -195,7 +195,7 @@ TEST_F_TIMEOUT(reuse, mixed_sizes, 60)
 		if (bufs[i] >= 0)
 			close(bufs[i]);
 
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 	ASSERT_EQ(0, heap_stats_read(&st));
 	EXPECT_LT(hits, heap_hits(&st));
 }
@@ -218,7 +218,7 @@ TEST_F_TIMEOUT(reuse, without_waiting, 60)
 		for (round = 0; round < sizes[i].rounds; round++)
 			hold_and_close(self->heap, sizes[i].len,
 				       sizes[i].held, &t);
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 }
 
 /* The queue at its bound: somebody else than the helper frees or cleans */
@@ -235,7 +235,7 @@ TEST_F_TIMEOUT(reuse, queue_overflows, 60)
 		hold_and_close(self->heap, 3 * MIB, 1, &t);
 		hold_and_close(self->heap, 100000, 8, &t);
 	}
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 	ASSERT_EQ(0, heap_stats_read(&after));
 	EXPECT_LT(before.refused_bytes, after.refused_bytes);
 }
@@ -254,7 +254,7 @@ TEST_F_TIMEOUT(reuse, drained, 60)
 			ASSERT_EQ(0, heap_wait_idle());
 		ASSERT_EQ(0, heap_drain());
 	}
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 }
 
 #define NR_THREADS	4
@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(reuse, closed_by_other_threads, 60)
 			close(slots[i]);
 
 	for (i = 0; i < NR_THREADS; i++)
-		expect_clean(_metadata, &s[i].tally);
+		expect_zeroed(_metadata, &s[i].tally);
 	ASSERT_EQ(0, heap_stats_read(&st));
 	EXPECT_LT(hits, heap_hits(&st));
 }
@@ -332,7 +332,7 @@ TEST_F_TIMEOUT(reuse, turned_off, 60)
 		EXPECT_EQ(0, after.pool_bytes);
 		EXPECT_EQ(0, after.queue_bytes);
 	}
-	expect_clean(_metadata, &t);
+	expect_zeroed(_metadata, &t);
 	EXPECT_EQ(heap_hits(&before), heap_hits(&after));
 }
 
