@@ -99,8 +99,8 @@ static inline long long misc_reclaimable(void)
 	return vmstat_read("nr_kernel_misc_reclaimable");
 }
 
-/* Sum of what is in pages on the lines of zoneinfo of this @format, in bytes */
-static inline long long zoneinfo_bytes(const char *format)
+/* Pages on the lists of CPUs are free, but in no line of meminfo; in bytes */
+static inline long long cpu_list_bytes(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "r");
 	long long sum = 0, nr;
@@ -109,16 +109,10 @@ static inline long long zoneinfo_bytes(const char *format)
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, format, &nr) == 1)
+		if (sscanf(line, " count: %lld", &nr) == 1)
 			sum += nr;
 	fclose(file);
 	return sum * sysconf(_SC_PAGESIZE);
-}
-
-/* Pages on the lists of CPUs are free, but in no line of meminfo */
-static inline long long cpu_list_bytes(void)
-{
-	return zoneinfo_bytes(" count: %lld");
 }
 
 /*
