@@ -3,7 +3,10 @@
 # The verbs of the project; each is one script in tools/harness/ or a folder of it.
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.
-export KERNEL V JOBS
+export KERNEL ARCH BOOTS V JOBS
+ifeq ($(ARCH),)
+unexport ARCH
+endif
 ifeq ($(JOBS),)
 unexport JOBS
 endif
@@ -31,6 +34,8 @@ help:
 	@echo "make bench-memory    bookkeeping, and what is held at most"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
 	@echo "                (ONLY=\"NAME...\" for some of them)"
+	@echo "make matrix     make test for every kind of kernel, into out/matrix.json"
+	@echo "                (ONLY=\"PART...\" for some, see tools/harness/check/matrix.list)"
 	@echo "make kcsan      look for data races, with a kernel of its own"
 	@echo "                (ONLY=\"PROGRAM...\" for some selftests)"
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
@@ -46,6 +51,8 @@ help:
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
 	@echo "KERNEL=7.3 (default) or 6.12 chooses a kernel, V=1 says more, JOBS=N limits the build"
+	@echo "BOOTS=\"NAME...\" has make test run only these guests, see check/boots.list"
+	@echo "ARCH=arm64 or i386 (default x86): run, test, bench, soak, mutants, shell for that one"
 	@echo "ACCEL=wall measures real time instead of instructions, with KVM where it works;"
 	@echo "ACCEL=kvm the same, with KVM or not at all"
 
@@ -73,6 +80,9 @@ distro:
 mutants:
 	@$(HARNESS)/check/mutants.sh $(ONLY)
 
+matrix:
+	@$(HARNESS)/check/matrix.sh $(ONLY)
+
 kcsan:
 	@$(HARNESS)/check/kcsan.sh $(ONLY)
 
@@ -98,5 +108,5 @@ distclean:
 	@$(HARNESS)/clean.sh all
 
 .PHONY: help run module try deb test distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory bench-series show-exporter mutants kcsan soak shell patches check \
+	bench-latency bench-memory bench-series show-exporter mutants matrix kcsan soak shell patches check \
 	clean distclean

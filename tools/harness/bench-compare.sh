@@ -6,6 +6,7 @@
 # sources are REF's, the programs that measure them are the working tree's for
 # both.  BENCH_ARGS and BENCH_PROGRAMS are those of bench.sh.
 . "$(dirname "$0")/lib.sh"
+only_x86
 
 ref=${1:-}
 [ -n "$ref" ] || die "which revision? make bench-compare REF=HEAD~1"

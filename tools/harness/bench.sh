@@ -3,8 +3,8 @@
 #
 # bench.sh: measure the heap beside the kernel's own (stock) and one without
 # pages (empty), all in one boot.  Prints a table, writes out/bench-KERNEL.json and
-# draws out/bench-KERNEL.svg, KERNEL being 7.3 or so; out/bench.json and .svg are
-# copies of the last ones.  BENCH_ARGS are options of the programs (see
+# draws out/bench-KERNEL.svg, KERNEL being 7.3 or 7.3-arm64; out/bench.json and .svg
+# are copies of the last ones.  BENCH_ARGS are options of the programs (see
 # bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
 # (see bench/lib.sh), BENCH_RUN another name for what is written.  A heap
 # without results is a failure, unless these two left some out on purpose.
@@ -17,7 +17,7 @@
 lock_out
 "$HARNESS/kernel/kernel.sh" bench >/dev/null
 bench_machine
-full=bench-$(cut -d. -f1,2 "$OUT/bench/version")
+full=$(bench_name)
 run=$full
 [ "$unit" = instructions ] || run=$run-$label
 part=${BENCH_ARGS:-}${BENCH_PROGRAMS:-}
@@ -31,18 +31,18 @@ bench_boot "$run" "${commands[@]}"
 
 plot=$OUT/runs/$run/plot.dat
 awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
-	-v json="$OUT/$run.json.tmp" \
+	-v json="$TOP/out/$run.json.tmp" \
 	-v machine="$label" -v unit="$unit" -v plot="$plot" -v partial="$part" \
 	-f "$HARNESS/bench/bench.awk" "$report" || die "there is no full set of results"
-mv "$OUT/$run.json.tmp" "$OUT/$run.json"
-say "written: $OUT/$run.json"
+mv "$TOP/out/$run.json.tmp" "$TOP/out/$run.json"
+say "written: $TOP/out/$run.json"
 # No plot of a part.
 if [ -z "$part" ]; then
-	gnuplot -e "data='$plot'; out='$OUT/$run.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
-	say "written: $OUT/$run.svg"
+	gnuplot -e "data='$plot'; out='$TOP/out/$run.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
+	say "written: $TOP/out/$run.svg"
 fi
 if [ "$run" = "$full" ]; then
-	put "$OUT/$run.json" "$OUT/bench.json"
-	put "$OUT/$run.svg" "$OUT/bench.svg"
-	say "and, as the last of its kind: $OUT/bench.json, $OUT/bench.svg"
+	put "$TOP/out/$run.json" "$TOP/out/bench.json"
+	put "$TOP/out/$run.svg" "$TOP/out/bench.svg"
+	say "and, as the last of its kind: $TOP/out/bench.json, $TOP/out/bench.svg"
 fi

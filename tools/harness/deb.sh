@@ -11,6 +11,7 @@
 #
 # Promises: the same sources give the same package to the last byte.
 . "$(dirname "$0")/lib.sh"
+only_x86
 
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
 may_be VERSION "a version of letters, digits and .+~" '[0-9][A-Za-z0-9.+~]*'

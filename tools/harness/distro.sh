@@ -11,6 +11,7 @@
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/lib.sh"
 . "$HARNESS/distro/users.sh"
+only_x86
 
 [ $# -gt 0 ] || set -- cloud generic rt users
 for flavour in "$@"; do

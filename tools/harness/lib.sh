@@ -11,11 +11,10 @@ export LC_ALL=C
 
 HARNESS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$HARNESS/../.." && pwd)
-OUT=$TOP/out
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dma-buf-system-heap
 JOBS=${JOBS:-$(nproc)}
 V=${V:-0}
-export HARNESS TOP OUT CACHE JOBS V
+export HARNESS TOP CACHE JOBS V
 
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -33,10 +32,26 @@ may_be() {
 may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
 may_be ACCEL "icount, wall or kvm" "icount|wall|kvm"
+may_be ARCH "x86, arm64 or i386" "x86|arm64|i386"
 if [ -n "${KERNEL:-}" ]; then
 	kernels=$(supported)
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
 fi
+
+# What ARCH chooses: what the kernel's makefiles call it and where they put what
+# boots, the compiler's prefix, what Debian calls it, and directories of its own.
+# shellcheck disable=SC2034 # used by those who source this
+case ${ARCH:-x86} in
+x86) kbuild_arch=x86 image=arch/x86/boot/bzImage cross="" deb_arch=amd64 ;;
+i386) kbuild_arch=i386 image=arch/x86/boot/bzImage cross=i686-linux-gnu- deb_arch=i386 ;;
+arm64) kbuild_arch=arm64 image=arch/arm64/boot/Image cross=aarch64-linux-gnu- deb_arch=arm64 ;;
+esac
+OUT=$TOP/out${cross:+/$ARCH}
+export OUT
+# For what is about Debian's amd64 kernels, or about sources.
+only_x86() { [ -z "$cross" ] || die "ARCH=$ARCH: not for this verb"; }
+# build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
+build_dir() { echo "$1/build/${cross:+$ARCH-}$2"; }
 
 # The kernel's makefiles, and lists of files, are of words.
 case $TOP$CACHE in
@@ -96,11 +111,12 @@ lock_out() {
 # sources give the same kernel wherever and whenever.  The verbs' own variables
 # stay out.  An array and no function: in the background, its pid is make's.
 # shellcheck disable=SC2034 # used by those who source this
-KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V
+KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
 	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 2026"
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
-	nice make "-j$JOBS" "CC=ccache gcc" "HOSTCC=ccache gcc")
+	nice make "-j$JOBS" "ARCH=$kbuild_arch" "CROSS_COMPILE=$cross"
+	"CC=ccache ${cross}gcc" "HOSTCC=ccache gcc")
 
 # sources_id: which sources of the heap a figure is of; tests do not count.
 sources_id() {

@@ -10,6 +10,7 @@
 # and the cache; a module that is there was built from these sources without a
 # warning.
 . "$(dirname "$0")/lib.sh"
+only_x86
 
 root=${MODULE_ROOT:-}
 running=$(uname -r)

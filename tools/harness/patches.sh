@@ -15,6 +15,7 @@
 # out/series/KERNEL has a whole series, or the one that was there before.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/series/lib.sh"
+only_x86
 
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
 may_be SIGNOFF 1 1

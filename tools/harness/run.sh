@@ -3,12 +3,12 @@
 #
 # run.sh: see the heap at work, beside the stock one, on the machine that counts
 # instructions: print what heap-run (bench/heap-run.c) does.  The kernel is
-# Debian's own, with the heap as a module; with KERNEL the bench kernel, made
-# here.  Exits 0 only when the guest reported that heap-run succeeded.
+# Debian's own, with the heap as a module; with KERNEL or ARCH the bench kernel,
+# made here.  Exits 0 only when the guest reported that heap-run succeeded.
 . "$(dirname "$0")/lib.sh"
 
 lock_out
-if [ -n "${KERNEL:-}" ]; then
+if [ -n "${KERNEL:-}$cross" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
 	name=bench
 	what="linux $(cat "$OUT/bench/version"), built here"

@@ -3,16 +3,26 @@
 #
 # test.sh: every test of the project: the host checks (check/check.sh), the KUnit
 # suites, the kernel's own and our selftests (check/tests.list), some of them on
-# Debian's cloud kernel (distro/tests.list), and a look at what the guests' kernels
-# printed.  The last line is "N passed, N failed"; the exit is 0 only when something
-# passed and nothing failed.
+# Debian's cloud kernel (distro/tests.list) and on arm64, and a look at what the
+# guests' kernels printed.  With ARCH, what is in guests; BOOTS="NAME..." runs those
+# of check/boots.list and nothing else.  The last line is "N passed, N failed"; the
+# exit is 0 only when something passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/lib.sh"
 
+boots=${BOOTS:-debug nodes small}
+row() { awk -v b="$1" '!/^#/ && $1 == b' "$HARNESS/check/boots.list"; }
+kernels=
+for boot in $boots; do
+	read -r _ kernel _ < <(row "$boot") || die "BOOTS=$boot: may be of tools/harness/check/boots.list"
+	[[ " $kernels " = *" $kernel "* ]] || kernels="$kernels $kernel"
+done
+
 lock_out
 # The last line counts, whatever happens.
-if ! dir=$("$HARNESS/kernel/fetch.sh") || ! "$HARNESS/kernel/kernel.sh" debug bench >/dev/null; then
+# shellcheck disable=SC2086 # a list of names
+if ! dir=$("$HARNESS/kernel/fetch.sh") || ! "$HARNESS/kernel/kernel.sh" $kernels >/dev/null; then
 	echo "FAILED build: there are no kernels to test"
 	echo "0 passed, 1 failed"
 	exit 1
@@ -20,19 +30,23 @@ fi
 mkdir -p "$OUT/test"
 expand_list "$HARNESS/check/tests.list" >"$tests"
 
-echo "== host checks"
-script host "$HARNESS/check/check.sh" "$dir"
-
-# Charging recycled pages is off by default; the small boot has it off.
-GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=dma_heap.mem_accounting=1 boot debug debug
-GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND=numa=fake=2 boot nodes debug
-GUEST_CPUS=2 GUEST_MEM=1024 GUEST_APPEND=system_heap.pool_limit_mb=119 \
-	boot small bench
-
-distro_boot cloud system
-distro_boot cloud system_pooled
-
-echo "== guard: allocating and closing, beside the figures in docs/"
-script guard "$HARNESS/bench/guard.sh"
+if [ -z "${BOOTS:-}$cross" ]; then
+	echo "== host checks"
+	script host "$HARNESS/check/check.sh" "$dir"
+fi
+for boot in $boots; do
+	read -r _ kernel words < <(row "$boot")
+	# shellcheck disable=SC2086 # variables of guest/boot.sh
+	boot "$boot" "$kernel" $words
+done
+if [ -z "${BOOTS:-}$cross" ]; then
+	distro_boot cloud system
+	distro_boot cloud system_pooled
+	other arm64 ARCH=arm64 BOOTS=quick
+fi
+if [ -z "${BOOTS:-}" ]; then
+	echo "== guard: allocating and closing, beside the figures in docs/"
+	script guard "$HARNESS/bench/guard.sh"
+fi
 
 summary

@@ -9,6 +9,7 @@
 # Promises: what it will do is said before it is done; where it cannot be done, one
 # line says why and nothing is loaded; zero_method is afterwards what it was.
 . "$(dirname "$0")/lib.sh"
+only_x86
 
 name=system_heap_pooled
 release=$(uname -r)

@@ -16,9 +16,9 @@ check) ;;
 update)
 	unset BENCH_ARGS BENCH_PROGRAMS BENCH_RUN
 	ACCEL=icount "$HARNESS/bench.sh"
-	name=bench-$(cut -d. -f1,2 "$OUT/bench/version")
+	name=$(bench_name)
 	mkdir -p "$TOP/docs"
-	for file in "$name.json" "$name.svg"; do put "$OUT/$file" "$TOP/docs/$file"; done
+	for file in "$name.json" "$name.svg"; do put "$TOP/out/$file" "$TOP/docs/$file"; done
 	say "put into docs/: $name.json and $name.svg"
 	exit 0
 	;;
@@ -27,7 +27,7 @@ esac
 
 ACCEL=icount bench_machine
 bench_boot guard "heap-bench --case warm,close,cold"
-figures=docs/bench-$(cut -d. -f1,2 "$OUT/bench/version").json
+figures=docs/$(bench_name).json
 [ -f "$TOP/$figures" ] || die "there is no $figures; make bench-baseline writes it"
 awk -v limit=2 -v figures="$figures" '
 	function value(name,   s) {

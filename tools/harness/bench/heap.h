@@ -214,15 +214,35 @@ static inline uint64_t timespec_ns(const struct timespec *ts)
 	return ts->tv_sec * 1000000000ULL + ts->tv_nsec;
 }
 
+#if defined(__x86_64__) || defined(__i386__)
+#define HAVE_COUNTER
+static inline uint64_t counter(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+#elif defined(__aarch64__)
+#define HAVE_COUNTER
+static inline uint64_t counter(void)
+{
+	uint64_t count;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (count) : : "memory");
+	return count;
+}
+#else
+static inline uint64_t counter(void)
+{
+	return 0;
+}
+#endif
+
 /* Now, in the unit chosen */
 static inline uint64_t now(void)
 {
 	struct timespec ts;
 
-#if defined(__x86_64__) || defined(__i386__)
 	if (clock_instructions)
-		return __builtin_ia32_rdtsc();
-#endif
+		return counter();
 	clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
 	return timespec_ns(&ts);
 }
@@ -232,6 +252,8 @@ static void __attribute__((noinline, unused)) spin(unsigned long rounds)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
+#elif defined(__aarch64__)
+	__asm__ volatile("1: subs %0, %0, 1\n\tb.ne 1b" : "+r" (rounds) : : "cc");
 #else
 	while (rounds--)
 		__asm__ volatile("" : : : "memory");
@@ -240,7 +262,7 @@ static void __attribute__((noinline, unused)) spin(unsigned long rounds)
 
 /*
  * Choose the unit. "instructions" only means something where the time stamp
- * counter counts them; a loop of known length shows whether it does. The best
+ * counter (arm64: the virtual counter) counts them; a loop of known length shows whether it does. The best
  * of several tries counts, for interrupts add instructions of their own.
  * Returns ticks per instruction, or 0 for nanoseconds.
  */
@@ -254,8 +276,8 @@ static inline double clock_setup(const char *unit)
 		return 0;
 	if (strcmp(unit, "instructions"))
 		fail("unit %s: instructions or ns", unit);
-#if !defined(__x86_64__) && !defined(__i386__)
-	fail("instructions can only be counted on x86");
+#ifndef HAVE_COUNTER
+	fail("instructions can only be counted on x86 and arm64");
 #endif
 	clock_instructions = true;
 	for (i = 0; i < 5; i++) {

@@ -10,18 +10,22 @@
 # Sets machine (of guest/boot.sh), label (in the JSON) and unit, and promises of
 # bench_boot that it returns only when every program succeeded.
 
+# bench_name: what the files of all that is measured are called, of this kernel.
+bench_name() { echo "bench-$(cut -d. -f1,2 "$OUT/bench/version")${cross:+-$ARCH}"; }
+
 bench_machine() {
 	local accel
 	if [ "${ACCEL:-icount}" = icount ]; then
 		machine=icount label=tcg-icount unit=instructions
 		return
 	fi
-	[ -f "$OUT/bench/bzImage" ] || "$HARNESS/kernel/kernel.sh" bench >/dev/null
+	[ -f "$OUT/bench/image" ] || "$HARNESS/kernel/kernel.sh" bench >/dev/null
 	accel=$("$HARNESS/guest/accel.sh" bench)
 	[ "${ACCEL:-}" = wall ] || [ "$accel" = kvm ] || die "KVM does not work here; ACCEL=wall does"
 	machine=smp unit=ns label=$accel
 	[ "$accel" = tcg ] || return 0
 	label=tcg-wall
+	[ "${ARCH:-x86}" != arm64 ] || return 0
 	# The guest gets the host's time stamp counter, but nothing to calibrate
 	# it with, and would have no clock but ticks.
 	GUEST_APPEND="tsc=reliable tsc_early_khz=$("$OUT/bench/bin/heap-clock") ${GUEST_APPEND:-}"

@@ -56,13 +56,28 @@ boot() {
 	local report=$OUT/runs/$1/report.log
 	echo "== $1: $(awk -v b="$1" '$1 == b' "$tests" | wc -l) programs on the $2 kernel"
 	awk -v b="$1" '$1 == b { $1 = ""; $3 = ""; print }' "$tests" |
-		"$HARNESS/guest/boot.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
+		env "${@:3}" "$HARNESS/guest/boot.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
 	judge "$1" "$tests" "$report"
 	if awk -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
 		passed=$((passed + 1))
 	else
 		fail "$1: the kernel complained, see $OUT/runs/$1/console.log"
+	fi
+}
+
+# other NAME VARIABLE...: make test with these, in out/test/NAME.log, and count what
+# its last line has.
+other() {
+	local log=$OUT/test/$1.log last
+	echo "== $1: make test ${*:2}"
+	env "${@:2}" "$HARNESS/test.sh" >"$log" || true
+	grep -v '^== ' "$log" | sed '$d'
+	last=$(tail -n 1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+	else
+		fail "$1: it did not end, see $log"
 	fi
 }
 

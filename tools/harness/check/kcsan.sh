@@ -12,6 +12,7 @@
 # Exits 0 only if KCSAN was at work, with our objects watched, every test passed,
 # no report was ours, and the kernel complained of nothing else.
 . "$(dirname "$0")/../lib.sh"
+only_x86
 
 programs=("$@")
 [ $# -gt 0 ] || programs=(system-heap-{concurrency,reuse,balance,fuzz})
@@ -52,7 +53,7 @@ lock_out
 dir=$("$HARNESS/kernel/fetch.sh")
 "$HARNESS/kernel/kernel.sh" kcsan >/dev/null
 mkdir -p "$work"
-functions "$dir/build/kcsan" | sort -u >"$work/functions"
+functions "$(build_dir "$dir" kcsan)" | sort -u >"$work/functions"
 tests >"$work/tests"
 
 # The first report would be the last with panic_on_warn.  An access is watched for

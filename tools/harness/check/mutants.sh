@@ -16,6 +16,7 @@
 
 work=$OUT/mutants
 repo=$work/repo
+out=$repo${OUT#"$TOP"}	# that of its scripts
 kernel=mutants
 
 # field NAME WORD: the entry's lines that start with WORD, without it.
@@ -70,8 +71,8 @@ build() {	# NAME
 	"$repo/tools/harness/kernel/graft.sh" "$tree" &&
 		"$repo/tools/harness/kernel/config.sh" "$tree" "$kernel" &&
 		"$repo/tools/harness/kernel/build.sh" "$work/$1.build.log" "$1" \
-			-C "$tree/linux" O="$tree/build/$kernel" bzImage &&
-		put "$tree/build/$kernel/arch/x86/boot/bzImage" "$repo/out/$kernel/bzImage"
+			-C "$tree/linux" O="$(build_dir "$tree" "$kernel")" "$(basename "$image")" &&
+		put "$(build_dir "$tree" "$kernel")/$image" "$out/$kernel/image"
 }
 
 # tests_of NAME: "boot name kind seconds command..." as in tests.list.
@@ -95,7 +96,7 @@ tests_of_all() {	# BOOT
 
 # run NAME TESTS SUITE BOOT: "counts passed failed skipped" comes last.
 run() {
-	local enable=1 report=$repo/out/runs/$1/report.log
+	local enable=1 report=$out/runs/$1/report.log
 	[ -n "$3" ] || enable=0
 	awk '{ $1 = ""; $3 = ""; print }' "$2" |
 		GUEST_CPUS=4 GUEST_MEM=1024 GUEST_TIMEOUT=$(awk '{ s += $4 / 2 } END { print s + 60 }' "$2") \
@@ -103,7 +104,7 @@ run() {
 		GUEST_TAIL=12 "$repo/tools/harness/guest/boot.sh" "$kernel" smp "$1" >"$work/$1.log" 2>&1 ||
 		echo "FAILED guest: $(grep -m1 -E "guest|QEMU|no result" "$work/$1.log" || true)"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
-	awk -f "$HARNESS/guest/splats.awk" "$repo/out/runs/$1/console.log" >"$work/$1.splats" ||
+	awk -f "$HARNESS/guest/splats.awk" "$out/runs/$1/console.log" >"$work/$1.splats" ||
 		echo "FAILED console: $(head -n 1 "$work/$1.splats")"
 	awk -v boot="$1" -f "$HARNESS/guest/ktap.awk" "$2" "$HARNESS/check/skips.list" "$report"
 }
@@ -121,7 +122,7 @@ done
 lock 9 mutants
 # Other verbs may run in this clone meanwhile, but not make clean.
 lock_file 7 "$OUT/.mutants.lock" "another run in this clone"
-mkdir -p "$work" "$repo/out/$kernel"
+mkdir -p "$work" "$out/$kernel"
 rm -f "$work"/*.log "$work"/*.tests "$work"/*.splats
 "$HARNESS/kernel/deps.sh"
 own_tree
@@ -140,8 +141,8 @@ done
 
 build control || die "the unchanged sources do not build"
 "$repo/tools/harness/kernel/programs.sh" "$tree" "$kernel"
-put "$tree/build/$kernel/guest/gen_init_cpio" "$repo/out/$kernel/gen_init_cpio"
-chmod +x "$repo/out/$kernel/gen_init_cpio"
+put "$(build_dir "$tree" "$kernel")/guest/gen_init_cpio" "$out/$kernel/gen_init_cpio"
+chmod +x "$out/$kernel/gen_init_cpio"
 
 : >"$work/cases"
 passed=0
@@ -154,7 +155,7 @@ while read -r words; do
 		die "the unchanged sources fail, so that no mutant can be judged"
 	fi
 	passed=$((passed + $(awk 'END { print $2 }' "$work/control.result")))
-	tr -d '\r' <"$repo/out/runs/control/report.log" | awk '
+	tr -d '\r' <"$out/runs/control/report.log" | awk '
 		/^    # Subtest: / { suite = $3 }
 		/^    (not )?ok / { sub(/^ *(not )?ok [0-9]+ (- )?/, ""); print suite "." $1 }' >>"$work/cases"
 done < <(for name in "${names[@]}"; do printf '%s\n' "$(field "$name" boot)"; done | sort -u)

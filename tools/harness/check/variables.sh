@@ -18,6 +18,10 @@ bench|JOBS=1000
 run|V=yes
 test|KERNEL=7x3
 shell|KERNEL=6
+run|ARCH=arm
+check|ARCH=arm64
+test|BOOTS=no-such-guest
+matrix|ONLY=no-such-part
 bench|ACCEL=fast
 bench-tasks|ACCEL=tcg
 bench-compare|ACCEL=wall|REF=HEAD
@@ -39,7 +43,7 @@ check|STEPS=aply
 EOF
 
 run_make() {
-	env -u MAKEFLAGS -u MAKELEVEL -u JOBS -u V -u KERNEL timeout 10 \
+	env -u MAKEFLAGS -u MAKELEVEL -u JOBS -u V -u KERNEL -u ARCH -u BOOTS timeout 10 \
 		make -s -C "$TOP" "$@" </dev/null
 }
 

@@ -76,6 +76,6 @@ gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 
 	die "compiling gen_init_cpio failed ($log)"
 put "$made/gen_init_cpio" "$out/gen_init_cpio"
 chmod +x "$out/gen_init_cpio"
-put "$dir/$flavour/vmlinuz" "$out/bzImage"
+put "$dir/$flavour/vmlinuz" "$out/image"
 put "$dir/$flavour/release" "$out/version"
 echo "$flavour-$heap"

@@ -8,7 +8,7 @@
 # or taken away.
 . "$(dirname "$0")/../lib.sh"
 
-if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo tcg
 	exit 0
 fi
@@ -17,7 +17,7 @@ if [ ! -s "$kept" ]; then
 	answer=tcg
 	mkdir -p "$CACHE"
 	# The smaller kernel answers sooner.
-	[ ! -f "$OUT/bench/bzImage" ] || set -- bench
+	[ ! -f "$OUT/bench/image" ] || set -- bench
 	if GUEST_ACCEL=kvm GUEST_TIMEOUT=10 GUEST_MEM=256 GUEST_CPUS=1 \
 		"$HARNESS/guest/boot.sh" "$1" smp kvm-probe </dev/null >/dev/null 2>&1; then
 		answer=kvm

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# boot.sh KERNEL MACHINE RUN <commands: boot out/KERNEL/bzImage and have its
+# boot.sh KERNEL MACHINE RUN <commands: boot out/KERNEL/image and have its
 # init run the commands (lines "NAME SECONDS PROGRAM [ARGUMENT...]").
 #
 # MACHINE is
@@ -22,7 +22,7 @@ kernel=$1
 machine=$2
 label=$3
 run=$OUT/runs/$label
-[ -f "$OUT/$kernel/bzImage" ] || die "no out/$kernel/bzImage; make it with tools/harness/kernel/kernel.sh $kernel"
+[ -f "$OUT/$kernel/image" ] || die "no $OUT/$kernel/image; make it with tools/harness/kernel/kernel.sh $kernel"
 
 rm -rf "$run"
 mkdir -p "$run"
@@ -33,33 +33,50 @@ if [ "$machine" = shell ]; then input=/dev/null; else input=/dev/stdin; fi
 "$HARNESS/guest/initramfs.sh" "$kernel" "$run/initramfs" <"$input"
 cmds=$run/initramfs.cmds
 
-append="console=ttyS0,115200 reboot=t panic=-1 oops=panic nokaslr"
-qemu=(qemu-system-x86_64 -machine q35 -nodefaults -no-reboot -display none
-	-kernel "$OUT/$kernel/bzImage" -initrd "$run/initramfs")
+# The processor, with what the kernels cannot do taken from it, the same for
+# counting instructions, and where the report comes out.
+if [ "${ARCH:-x86}" = arm64 ]; then
+	append="console=ttyAMA0"
+	qemu=(qemu-system-aarch64 -machine "virt${GUEST_MACHINE:+,$GUEST_MACHINE}")
+	cpu=${GUEST_CPU:-cortex-a76}
+	# The counter that user space reads counts nanoseconds: instructions.
+	icount_cpu=cortex-a76,cntfrq=1000000000
+	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
+		-chardev "file,id=report,path=$report")
+else
+	append="console=ttyS0,115200 reboot=t"
+	qemu=(qemu-system-x86_64 -machine q35)
+	# While 6.12 looks at its processor it has forgotten that page tables
+	# have five levels, and KASAN takes an interrupt then for a mistake.
+	cpu=max,la57=off
+	# Without erms and fsrm a string instruction is not one instruction,
+	# whatever it moves: zeroing costs what it moves.
+	icount_cpu=max,-erms,-fsrm
+	report_at=(-serial "file:$report")
+fi
+append="$append panic=-1 oops=panic nokaslr"
+qemu+=(-nodefaults -no-reboot -display none
+	-kernel "$OUT/$kernel/image" -initrd "$run/initramfs")
 case $machine in
 smp)
 	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
 	if [ "$accel" = kvm ]; then
 		qemu+=(-accel kvm -cpu host)
 	else
-		# While 6.12 looks at its processor it has forgotten that page tables
-		# have five levels, and KASAN takes an interrupt then for a mistake.
-		qemu+=(-accel "tcg,thread=multi" -cpu "max,la57=off")
+		qemu+=(-accel "tcg,thread=multi" -cpu "$cpu")
 	fi
 	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
 	# On a busy machine the emulated timer may not tick when it is tried.
 	append="$append panic_on_warn=1 no_timer_check"
 	;;
 icount)
-	# Without erms and fsrm a string instruction is not one instruction,
-	# whatever it moves: zeroing costs what it moves.
 	accel=tcg-icount
-	qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "max,-erms,-fsrm")
+	qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "$icount_cpu")
 	cpus=${GUEST_CPUS:-1} mem=${GUEST_MEM:-2048}
 	;;
 shell)
 	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
-	if [ "$accel" = kvm ]; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -cpu "max,la57=off"); fi
+	if [ "$accel" = kvm ]; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -cpu "$cpu"); fi
 	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
 	append="$append quiet guest.shell"
 	;;
@@ -70,9 +87,9 @@ qemu+=(-m "$mem" -smp "$cpus,sockets=$cpus,cores=1,threads=1" -append "$append $
 
 if [ "$machine" = shell ]; then
 	say "a guest with the $kernel kernel ($accel); leave with exit, or ^A x"
-	exec "${qemu[@]}" -serial mon:stdio -serial "file:$report"
+	exec "${qemu[@]}" -serial mon:stdio "${report_at[@]}"
 fi
-qemu+=(-serial "file:$console" -serial "file:$report")
+qemu+=(-serial "file:$console" "${report_at[@]}")
 
 limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
 say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"

@@ -3,7 +3,8 @@
  * PID 1 of the test guest
  *
  * Mounts what the tests need, runs the commands of /etc/guest.cmds one after
- * the other, reports on the second serial port, and ends the machine.
+ * the other, reports on the second serial port or a virtio one, and ends the
+ * machine.
  *
  * A line of /etc/guest.cmds is "NAME SECONDS PROGRAM [ARGUMENT...]".  Reported
  * are, for each, "@@BEGIN NAME", the program's own lines, and "@@END NAME"
@@ -89,11 +90,18 @@ static void mount_all(void)
 	mount_at("tmpfs", "/dev/shm", NULL);
 }
 
+static int open_first(const char *path, const char *other)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	return fd < 0 ? open(other, O_RDWR | O_NOCTTY | O_CLOEXEC) : fd;
+}
+
 /* Raw, so that the terminal layer changes no byte of the report. */
 static int open_report(void)
 {
+	int fd = open_first("/dev/ttyS1", "/dev/vport0p1");
 	struct termios t;
-	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return 1;
@@ -320,7 +328,7 @@ static void run_shell(void)
 
 	if (!pid) {
 		setsid();
-		fd = open("/dev/ttyS0", O_RDWR);
+		fd = open_first("/dev/ttyS0", "/dev/ttyAMA0");
 		ioctl(fd, TIOCSCTTY, 1);
 		dup2(fd, 0);
 		dup2(fd, 1);

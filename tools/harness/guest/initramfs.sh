@@ -9,7 +9,7 @@
 
 bin=$OUT/$1/bin
 cmds=$2.cmds
-busybox=$(command -v busybox)
+busybox=$("$HARNESS/guest/busybox.sh")
 cat >"$cmds"
 
 {
@@ -24,7 +24,7 @@ cat >"$cmds"
 	for program in "$bin"/*; do
 		echo "file /bin/$(basename "$program") $program 755 0 0"
 	done
-	"$busybox" --list | grep -vx busybox | while read -r applet; do
+	busybox --list | grep -vx busybox | while read -r applet; do
 		[ -e "$bin/$applet" ] || echo "slink /bin/$applet busybox 777 0 0"
 	done
 } >"$2.list"

@@ -9,7 +9,7 @@
 apt_setup() {
 	local found uri key suite
 	apt=$CACHE/apt/${*:2}
-	apt=${apt// /+}
+	apt=${apt// /+}${cross:+-$deb_arch}
 	found=$(perl "$HARNESS/kernel/apt-mirror.pl" "$1" /etc/apt/sources.list \
 		/etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources) || {
 		say "no $1 Debian mirror in the machine's apt sources"
@@ -27,6 +27,7 @@ apt_private() {	# TOOL ARG...
 	shift
 	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
 		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+		${cross:+-o APT::Architecture="$deb_arch" -o APT::Architectures="$deb_arch"} \
 		-o APT::Sandbox::User=root -o Acquire::Languages=none \
 		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# config.sh DIR NAME: configure DIR/linux for kernel NAME in DIR/build/NAME:
+# config.sh DIR NAME: configure DIR/linux for kernel NAME where build_dir says:
 # tinyconfig, then configs/base.config and configs/NAME.config (after OTHER.config
-# if that has a line "# on top of OTHER"), each followed for an older kernel by what
-# configs/KERNEL/ has under that name, which overrides it, and for a debug kernel
-# the project's own KUnit suites.
+# if that has a line "# on top of OTHER"), each followed by what configs/ARCH/ and
+# configs/KERNEL/ have under that name, which overrides it, and if it has KUnit the
+# project's own suites.
 #
 # Promises: every symbol asked for is as asked, or the exit is non-zero with a
 # list of those that are not; nothing is redone while its inputs stay the same.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux
-build=$1/build/$2
+build=$(build_dir "$1" "$2")
 wanted=$build/wanted.config
 mkdir -p "$build"
 
@@ -28,15 +28,15 @@ suites() {
 kernel=$(cut -d. -f1,2 "$1/version")
 below=$(sed -n 's/^# on top of //p' "$HARNESS/kernel/configs/$2.config")
 for name in base $below "$2"; do
-	for part in "$name" "$kernel/$name"; do
+	for part in "$name" "${ARCH:-x86}/$name" "$kernel/$name"; do
 		[ ! -f "$HARNESS/kernel/configs/$part.config" ] || cat "$HARNESS/kernel/configs/$part.config"
 	done
 done >"$wanted.tmp"
-[ "$2" != debug ] || suites >>"$wanted.tmp"
+! grep -q '^CONFIG_KUNIT=[ym]' "$wanted.tmp" || suites >>"$wanted.tmp"
 
 kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
 # shellcheck disable=SC2086 # a list of paths without blanks
-stamp=$(cat "$wanted.tmp" "$HARNESS/kernel/config.sh" $kconfig_files /dev/null | sha256sum)
+stamp=$({ echo "$kbuild_arch" && cat "$wanted.tmp" "$HARNESS/kernel/config.sh" $kconfig_files; } | sha256sum)
 if [ "$(cat "$build/wanted.stamp" 2>/dev/null)" = "$stamp" ] && [ -f "$build/.config" ]; then
 	rm "$wanted.tmp"
 	exit 0

@@ -3,8 +3,8 @@
 #
 # kernel.sh NAME...: make the kernels NAME (a file in configs/: bench, debug)
 # with this repository grafted in, and the programs that run in their guests.
-# For each NAME, out/NAME/ then has bzImage and bin/; the path of the last
-# bzImage is printed.
+# For each NAME, out/NAME/ then has its image and bin/; the path of the last
+# image is printed.
 #
 # Promises: one run at a time in the shared tree; what is in out/NAME/ belongs
 # together and to this repository as it was when the run started.
@@ -16,21 +16,22 @@ for name in "$@"; do
 done
 
 "$HARNESS/kernel/deps.sh"
+[ -z "$cross" ] || "$HARNESS/kernel/deps.sh" "deps-$ARCH.list"
 dir=$("$HARNESS/kernel/fetch.sh")
 lock_tree "$dir"
 "$HARNESS/kernel/graft.sh" "$dir"
 
 for name in "$@"; do
-	build=$dir/build/$name
+	build=$(build_dir "$dir" "$name")
 	[ -f "$build/vmlinux" ] || need_space 2500 "a kernel build"
 	"$HARNESS/kernel/config.sh" "$dir" "$name"
 	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
-		-C "$dir/linux" O="$build" bzImage
+		-C "$dir/linux" O="$build" "$(basename "$image")"
 	mkdir -p "$OUT/$name"
 	"$HARNESS/kernel/programs.sh" "$dir" "$name"
-	put "$build/arch/x86/boot/bzImage" "$OUT/$name/bzImage"
+	put "$build/$image" "$OUT/$name/image"
 	put "$build/guest/gen_init_cpio" "$OUT/$name/gen_init_cpio"
 	chmod +x "$OUT/$name/gen_init_cpio"
 	put "$dir/version" "$OUT/$name/version"
 done
-echo "$OUT/$name/bzImage"
+echo "$OUT/$name/image"

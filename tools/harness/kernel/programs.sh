@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux
-build=$1/build/$2
+build=$(build_dir "$1" "$2")
 bin=$OUT/$2/bin
 log=$build/programs.log
 headers=$build/usr/include
@@ -33,9 +33,9 @@ keep() {	# PROGRAM NAME
 }
 
 compile() {	# SOURCE NAME [FLAG...]
-	ccache gcc -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" "${@:3}" \
+	ccache "${cross}gcc" -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" "${@:3}" \
 		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
-	gcc -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
+	"${cross}gcc" -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
 	grep -A4 "^$1.*warning:" "$log" >&2 || true
 	keep "$build/guest/$2" "$2"
 }

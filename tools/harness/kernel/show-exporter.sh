@@ -5,6 +5,7 @@
 # the edits of drivers/dma-buf/heaps/system_heap.edit.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/lib.sh"
+only_x86
 
 dir=$("$HARNESS/kernel/fetch.sh")
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/exporter.XXXXXX")

@@ -8,6 +8,7 @@
 # Promises: what is written is of all these patches and of the same sources.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/bench/lib.sh"
+only_x86
 
 may_be ACCEL "icount, as only counts of instructions are compared" icount
 lock_out

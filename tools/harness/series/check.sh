@@ -27,6 +27,7 @@
 # time; what is there from another run only saves time.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/lib.sh"
+only_x86
 
 all_steps="apply checkpatch build headers files cocci kconfig docs"
 steps=${STEPS:-$all_steps}

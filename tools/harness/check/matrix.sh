@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# matrix.sh [PART...]: make test for every kind of kernel in matrix.list, or for the
+# parts named.  A line for each as it ends, a table in the end, and the same in
+# out/matrix.json.  What a part said is in out/matrix/PART.log.
+#
+# Promises: a part that fails does not stop the rest; one that ends without counting
+# has failed; the exit is 0 only when every part passed.
+. "$(dirname "$0")/../lib.sh"
+only_x86
+
+list=$HARNESS/check/matrix.list
+mapfile -t all < <(awk '!/^#/ && NF { print $1 }' "$list")
+parts=("$@")
+[ $# -gt 0 ] || parts=("${all[@]}")
+for part in "${parts[@]}"; do
+	[[ " ${all[*]} " = *" $part "* ]] || die "ONLY=$part: may be ${all[*]}"
+done
+unset KERNEL ARCH BOOTS
+
+work=$OUT/matrix
+mkdir -p "$work"
+: >"$work/table"
+bad=0
+for part in "${parts[@]}"; do
+	log=$work/$part.log
+	mapfile -t words < <(awk -v p="$part" '$1 == p { for (i = 2; i <= NF; i++) print $i }' "$list" | sed 's/,/ /g')
+	started=$SECONDS
+	env "${words[@]}" "$HARNESS/test.sh" >"$log" 2>&1 || true
+	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+		counts="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
+	else
+		counts="0 1"
+	fi
+	[[ $counts = [1-9]*" 0" ]] || bad=1
+	skipped=$(awk '$2 == "skipped" && NF == 2 { n += $1 } END { print n + 0 }' "$log")
+	echo "$part $counts $skipped $((SECONDS - started)) ${words[*]}" >>"$work/table"
+	awk '{ printf "%-10s %5d passed, %d failed, %d skipped, %d s%s\n", $1, $2, $3, $4, $5,
+		$3 || !$2 ? ", see " log : "" }' log="$log" < <(tail -n 1 "$work/table")
+done
+awk 'BEGIN { printf "\n%-10s %7s %7s %7s %7s  %s\n", "part", "passed", "failed", "skipped", "seconds", "variables" }
+	{ printf "%-10s %7d %7d %7d %7d ", $1, $2, $3, $4, $5; for (i = 6; i <= NF; i++) printf " %s", $i; print "" }' "$work/table"
+awk -v sources="$(sources_id)" '
+	BEGIN { printf "{\"sources\":\"%s\",\"parts\":[", sources }
+	{ printf "%s\n{\"part\":\"%s\",\"passed\":%d,\"failed\":%d,\"skipped\":%d,\"seconds\":%d}", n++ ? "," : "", $1, $2, $3, $4, $5 }
+	END { print "\n]}" }' "$work/table" >"$OUT/matrix.json"
+say "written: $OUT/matrix.json"
+exit "$bad"
