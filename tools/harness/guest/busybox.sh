@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
 
-[ -n "$cross" ] || exec command -v busybox
+[ -n "$cross" ] || { command -v busybox; exit; }
 kept=$CACHE/busybox-$deb_arch
 if [ ! -s "$kept" ]; then
 	lock 7 busybox
