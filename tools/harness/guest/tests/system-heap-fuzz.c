@@ -104,6 +104,15 @@ static int some_buf(struct fuzzer *f)
 			       __ATOMIC_SEQ_CST);
 }
 
+/*
+ * What the kernel makes of a length: whole pages, and with 32 bits no more of it
+ * than these
+ */
+static unsigned long long seen_len(unsigned long long len)
+{
+	return (size_t)((len + 4095) / 4096 * 4096);
+}
+
 static void op_alloc(struct fuzzer *f)
 {
 	struct dma_heap_allocation_data data = {
@@ -115,9 +124,10 @@ static void op_alloc(struct fuzzer *f)
 	int ret;
 
 	/* What would just about drain the machine is not the point here */
-	if (data.len > MAX_LEN && data.len <= f->memory)
+	len = seen_len(data.len);
+	if (len > MAX_LEN && len <= f->memory)
 		data.len = data.len % MAX_LEN + 1;
-	len = data.len;
+	len = seen_len(data.len);
 	if (!below(f, 8))
 		data.fd_flags = next_random(&f->rnd) >> below(f, 32);
 	if (!below(f, 8))
@@ -138,7 +148,7 @@ static void op_alloc(struct fuzzer *f)
 	f->given++;
 	if (!sane || !len || len > f->memory)
 		wrong(f, "senseless ALLOC granted", len, 0);
-	if (buf_size(data.fd) != (len + 4095) / 4096 * 4096)
+	if (buf_size(data.fd) != len)
 		wrong(f, "size", len, 0);
 	if ((data.fd_flags & O_ACCMODE) == O_RDWR &&
 	    buf_check_and_soil(data.fd) != -1)
@@ -180,7 +190,7 @@ static void op_heap_ioctl(struct fuzzer *f)
 		arg += 1 + below(f, 64);
 		break;
 	case 1:
-		arg = (char *)random64(f);
+		arg = (char *)(unsigned long)random64(f);
 		break;
 	case 2:
 		arg = NULL;
@@ -214,7 +224,7 @@ static void op_buf_ioctl(struct fuzzer *f)
 	memset(f->page, 0, 64);
 	*first = below(f, 2) ? below(f, 16) : random64(f);
 	if (!below(f, 8))
-		arg = (char *)random64(f);
+		arg = (char *)(unsigned long)random64(f);
 	if (!below(f, 8))
 		cmd = next_random(&f->rnd);
 	if (!ioctl(buf, cmd, arg) && arg == f->page &&

@@ -63,19 +63,19 @@ static int get(int heap, size_t len, int fail)
 }
 
 struct held {
-	unsigned long *map;
+	__u64 *map;
 	size_t size;
 	int fd;
 };
 
 /* Every page says whose it is at both ends, and is a pattern in between */
-static void give(struct held *h, unsigned long stamp)
+static void give(struct held *h, __u64 stamp)
 {
-	size_t words = PAGE_BYTES / sizeof(long), at;
-	unsigned long *p;
+	size_t words = PAGE_BYTES / sizeof(__u64), at;
+	__u64 *p;
 
 	for (at = 0; h->map && at < h->size; at += PAGE_BYTES) {
-		p = h->map + at / sizeof(long);
+		p = h->map + at / sizeof(*p);
 		if (p[0] != stamp + at || p[words - 1] != stamp + at)
 			count(&fig->foreign, 1);
 	}
@@ -86,11 +86,11 @@ static void give(struct held *h, unsigned long stamp)
 	h->map = NULL;
 }
 
-static void take(struct held *h, int heap, size_t len, unsigned long stamp,
+static void take(struct held *h, int heap, size_t len, __u64 stamp,
 		 int fail)
 {
-	size_t words = PAGE_BYTES / sizeof(long), at;
-	unsigned long *p;
+	size_t words = PAGE_BYTES / sizeof(__u64), at;
+	__u64 *p;
 
 	h->fd = get(heap, len, fail);
 	if (h->fd < 0)
@@ -107,7 +107,7 @@ static void take(struct held *h, int heap, size_t len, unsigned long stamp,
 	count(&fig->verified, h->size);
 	memset(h->map, 0xa5, h->size);
 	for (at = 0; at < h->size; at += PAGE_BYTES) {
-		p = h->map + at / sizeof(long);
+		p = h->map + at / sizeof(*p);
 		p[0] = stamp + at;
 		p[words - 1] = stamp + at;
 	}
@@ -120,7 +120,7 @@ static void own(unsigned int me)
 		MIB + 68 * KIB, 2 * MIB, 3 * MIB + 4097,
 	};
 	struct held held[NR_HELD] = {};
-	unsigned long stamps[NR_HELD] = {};
+	__u64 stamps[NR_HELD] = {};
 	unsigned int rnd = me * 7919 + 1, n = 0, i;
 	int heap = heap_open(), status, fail = -1;
 
@@ -130,7 +130,7 @@ static void own(unsigned int me)
 		i = next_random(&rnd) % NR_HELD;
 		give(&held[i], stamps[i]);
 		n++;
-		stamps[i] = (unsigned long)me << 40 | (unsigned long)n << 24;
+		stamps[i] = (__u64)me << 40 | (__u64)n << 24;
 		take(&held[i], heap, sizes[next_random(&rnd) % 9], stamps[i],
 		     fail);
 		/* Somebody who has it all as well, and ends without a word */
