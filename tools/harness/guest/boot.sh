@@ -45,7 +45,8 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 		-chardev "file,id=report,path=$report")
 else
 	append="console=ttyS0,115200 reboot=t"
-	qemu=(qemu-system-x86_64 -machine q35)
+	# q35 has no more than 2.75 GiB below 4 GiB, where 32 bits reach.
+	qemu=(qemu-system-x86_64 -machine "$([ "${ARCH:-}" = i386 ] && echo pc || echo q35)")
 	# While 6.12 looks at its processor it has forgotten that page tables
 	# have five levels, and KASAN takes an interrupt then for a mistake.
 	cpu=max,la57=off

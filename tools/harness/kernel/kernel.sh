@@ -25,8 +25,11 @@ for name in "$@"; do
 	build=$(build_dir "$dir" "$name")
 	[ -f "$build/vmlinux" ] || need_space 2500 "a kernel build"
 	"$HARNESS/kernel/config.sh" "$dir" "$name"
+	targets=$(basename "$image")
+	! grep -qx CONFIG_MODULES=y "$build/.config" || targets="$targets modules"
+	# shellcheck disable=SC2086 # a list of targets
 	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
-		-C "$dir/linux" O="$build" "$(basename "$image")"
+		-C "$dir/linux" O="$build" $targets
 	mkdir -p "$OUT/$name"
 	"$HARNESS/kernel/programs.sh" "$dir" "$name"
 	put "$build/$image" "$OUT/$name/image"

@@ -5,7 +5,8 @@
 # out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, and
 # the tests that stay here (guest/tests/), and the selftests of the grafted tree by
 # the kernel's own kselftest makefiles.
-# All are static, and see the user-space headers of that very kernel.
+# All are static, and see the user-space headers of that very kernel.  With them are
+# its modules, if it has any.
 #
 # Promises: nothing else is in bin/; a program whose source is gone is gone, too.
 . "$(dirname "$0")/../lib.sh"
@@ -50,6 +51,13 @@ for source in "$HARNESS"/guest/tests/*.c; do
 	compile "$source" "$(basename "$source" .c)" -D_GNU_SOURCE -I "$selftests" \
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps"
 done
+keep "$HARNESS/guest/helper-nice.sh" helper-nice
+# What kernel.sh has built of modules, if they are enabled.
+if [ -f "$build/modules.order" ]; then
+	while read -r object; do
+		keep "$build/${object%.o}.ko" "$(basename "${object%.o}").ko"
+	done <"$build/modules.order"
+fi
 "${KERNEL_MAKE[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
 	KHDR_INCLUDES="-isystem $headers" >>"$log" 2>&1 </dev/null || failed "the selftests"
 for program in "$build"/kselftest/dmabuf-heaps/*; do
