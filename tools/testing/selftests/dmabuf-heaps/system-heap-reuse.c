@@ -130,31 +130,33 @@ FIXTURE_TEARDOWN(reuse)
 TEST_F_TIMEOUT(reuse, each_order, 60)
 {
 	static const struct {
-		size_t len;
-		int count;
-		unsigned int order;
+		unsigned int order, count;
 	} sizes[] = {
-		{ 4 * KIB, 128, 0 },
-		{ 64 * KIB, 64, 4 },
-		{ MIB, 24, 8 },
+		{ 0, 128 },
+		{ 4, 64 },
+		{ 8, 24 },
 	};
 	long long hits[NR_HEAP_ORDERS], zero_failed;
 	struct heap_stats st;
 	struct tally t = {};
-	unsigned int i, j, round;
+	unsigned int i, j, round, count;
 
 	ASSERT_EQ(0, heap_stats_read(&st));
 	zero_failed = st.zero_failed_bytes;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t len = PAGE_BYTES << sizes[i].order;
+
 		ASSERT_EQ(0, heap_drain());
 		ASSERT_EQ(0, heap_stats_read(&st));
 		for (j = 0; j < NR_HEAP_ORDERS; j++)
 			hits[j] = st.order[j].hits;
 
+		count = test_budget() / len;
+		if (count > sizes[i].count)
+			count = sizes[i].count;
 		for (round = 0; round < 3; round++) {
-			hold_and_close(self->heap, sizes[i].len,
-				       sizes[i].count, &t);
+			hold_and_close(self->heap, len, count, &t);
 			ASSERT_EQ(0, heap_wait_idle());
 		}
 
