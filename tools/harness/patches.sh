@@ -35,6 +35,8 @@ rm -rf "$work"
 mkdir -p "$work"
 awk -v version="$version" -f "$HARNESS/series/numbers.awk" "$figures" >"$work/numbers" ||
 	die "$figures does not do: run make bench KERNEL=$kernel first"
+arm64_numbers "$kernel" "$version" >>"$work/numbers" ||
+	die "run make bench KERNEL=$kernel ARCH=arm64 first"
 
 grep -qF "\"sources\":\"$(sources_id)\"" "$figures" ||
 	say "$figures is of other sources than these: make bench KERNEL=$kernel measures them"

@@ -76,6 +76,18 @@ bench_figures() {
 	echo "$file"
 }
 
+# arm64_numbers KERNEL VERSION: those of arm64 as fill.awk takes them, of the last run
+# or else of docs/.
+arm64_numbers() {
+	local file
+	for file in "$OUT/bench-$1-arm64.json" "$TOP/docs/bench-$1-arm64.json"; do
+		[ ! -f "$file" ] || {
+			awk -v version="$2" -v arch=ARM64 -f "$HARNESS/series/numbers.awk" "$file"
+			return
+		}
+	done
+}
+
 # series_figures_each KERNEL: the same of the patches one by one, from series/bench.sh.
 series_figures_each() { echo "$OUT/bench-series-$1.json"; }
 

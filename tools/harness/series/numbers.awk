@@ -2,8 +2,9 @@
 #
 # awk -v version=X.Y.Z -f numbers.awk FILE: the figures that messages of the
 # series ask for, as fill.awk takes them, from what bench.sh wrote to FILE.
-# "before" is the kernel's own heap, built into the same kernel.  Exits non-zero
-# when they are of another kernel, or some are missing.
+# "before" is the kernel's own heap, built into the same kernel.  With -v arch=ARM64
+# only @COSTS_ARM64@.  Exits non-zero when they are of another kernel, or some are
+# missing.
 
 function name_of(size) {
 	return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB"
@@ -24,6 +25,15 @@ function row(title, case_op, heap,   i, line) {
 	for (i = 1; i <= nsizes; i++)
 		line = line sprintf(" %9d", need(case_op " " heap " " sizes[i]))
 	return line
+}
+function costs() {
+	print row("allocate, before", "warm alloc", "stock")
+	print row("allocate", "warm alloc", "system")
+	print row("allocate, pool empty", "cold alloc", "system")
+	print row("close, before", "close close", "stock")
+	print row("close", "close close", "system")
+	print row("loop of both, before", "churn pair", "stock")
+	print row("loop of both", "churn pair", "system")
 }
 function ratio(a, b) { return sprintf(a / b >= 10 ? "%.0f" : "%.2f", a / b) }
 
@@ -64,16 +74,15 @@ END {
 	for (i = 1; i <= nsizes; i++)
 		head = head sprintf(" %9s", name_of(sizes[i]))
 
+	if (arch) {
+		print "@COSTS_" arch "@\n" head
+		costs()
+		exit
+	}
 	print "@UNIT@\n" field["unit"]
 	print "@VERSION@\n" version
 	print "@COSTS@\n" head
-	print row("allocate, before", "warm alloc", "stock")
-	print row("allocate", "warm alloc", "system")
-	print row("allocate, pool empty", "cold alloc", "system")
-	print row("close, before", "close close", "stock")
-	print row("close", "close close", "system")
-	print row("loop of both, before", "churn pair", "stock")
-	print row("loop of both", "churn pair", "system")
+	costs()
 
 	# Of all patches together; bench-series.sh measures each.
 	print "@DEFER@\n" head
