@@ -13,38 +13,16 @@
  * "loop" is what the application waits for; "pair" is what the whole machine
  * has done until the queue is empty, the helper's work included.
  */
-#include <pthread.h>
+#include "churn.h"
 
-#include "bench.h"
-
-#define CHURN_BLOCKS	7
-
-static void bench_warm(int heap, const char *name, const struct size_plan *p,
-		       bool report_alloc, bool report_close)
+static void bench_warm(int heap, const char *name, const struct size_plan *p)
 {
 	static uint64_t closing[MAX_SAMPLES];
-	uint64_t t;
-	int i, buf;
 
-	for (i = -3; i < p->samples; i++) {
-		caught_up();
-		t = now();
-		buf = heap_alloc(heap, p->len);
-		t = now() - t;
-		if (i >= 0)
-			samples[i] = t;
-		/* The allocation may have woken the helper as well */
-		usleep(1000);
-		t = now();
-		close(buf);
-		t = now() - t;
-		if (i >= 0)
-			closing[i] = t;
-	}
-	caught_up();
-	if (report_alloc)
+	measure_warm(heap, p, closing);
+	if (wanted("warm"))
 		result("warm", "alloc", name, p->len, p->samples);
-	if (report_close) {
+	if (wanted("close")) {
 		memcpy(samples, closing, sizeof(samples));
 		result("close", "close", name, p->len, p->samples);
 	}
@@ -93,74 +71,6 @@ static void bench_touch(int heap, const char *name, const struct size_plan *p)
 	result("touch", "touch", name, p->len, n);
 }
 
-struct churner {
-	pthread_t thread;
-	uint64_t cpu;
-	size_t len;
-	int heap, pairs;
-};
-
-static void *churn(void *arg)
-{
-	struct churner *c = arg;
-	uint64_t start = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-	int i;
-
-	for (i = 0; i < c->pairs; i++)
-		close(heap_alloc(c->heap, c->len));
-	c->cpu = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - start;
-	return NULL;
-}
-
-/* One block by all tasks; returns the CPU time they used, in ns */
-static uint64_t churn_block(int heap, const struct size_plan *p,
-			    uint64_t *elapsed)
-{
-	static struct churner c[MAX_TASKS];
-	uint64_t cpu = 0, start;
-	int i;
-
-	start = now();
-	for (i = 0; i < nr_tasks; i++) {
-		c[i].heap = heap;
-		c[i].len = p->len;
-		c[i].pairs = p->pairs;
-		if (nr_tasks == 1)
-			churn(&c[i]);
-		else if (pthread_create(&c[i].thread, NULL, churn, &c[i]))
-			fail("pthread_create");
-	}
-	for (i = 0; i < nr_tasks; i++) {
-		if (nr_tasks > 1)
-			pthread_join(c[i].thread, NULL);
-		cpu += c[i].cpu;
-	}
-	*elapsed = now() - start;
-	return cpu;
-}
-
-static void bench_churn(int heap, const char *name, const struct size_plan *p)
-{
-	uint64_t loop[CHURN_BLOCKS], elapsed, cpu;
-	int i, pairs = p->pairs * nr_tasks;
-
-	for (i = -1; i < CHURN_BLOCKS; i++) {
-		caught_up();
-		find_kthreads(NULL);
-		cpu = kthreads_ns();
-		cpu = churn_block(heap, p, &elapsed) - cpu;
-		caught_up();
-		cpu += kthreads_ns();
-		if (i < 0)
-			continue;
-		loop[i] = elapsed / pairs;
-		samples[i] = cpu * ticks_per_cpu_ns / pairs;
-	}
-	result("churn", "pair", name, p->len, CHURN_BLOCKS);
-	memcpy(samples, loop, sizeof(loop));
-	result("churn", "loop", name, p->len, CHURN_BLOCKS);
-}
-
 static void bench_heap(const char *name)
 {
 	bool empty = !strcmp(name, "empty");
@@ -179,14 +89,13 @@ static void bench_heap(const char *name)
 		/* What another size or case left behind is no part of this */
 		drained();
 		if (wanted("warm") || wanted("close"))
-			bench_warm(heap, name, p, wanted("warm"),
-				   wanted("close"));
+			bench_warm(heap, name, p);
 		if (wanted("cold") && !empty)
 			bench_cold(heap, name, p);
 		if (wanted("touch") && !empty)
 			bench_touch(heap, name, p);
 		if (wanted("churn"))
-			bench_churn(heap, name, p);
+			bench_churn(heap, "churn", name, p);
 	}
 	close(heap);
 }
