@@ -30,10 +30,10 @@ function row(kind, key, heap,   i, at, cell, line, any) {
 		else if (kind == "ratio" && at in p50 && p50[key, "stock", size[i]] > 0)
 			cell = sprintf("%.3g", p50[at] / p50[key, "stock", size[i]])
 		any += cell != "-"
-		line = line sprintf(" %11s", cell)
+		line = line sprintf(" %10s", cell)
 	}
 	if (!any) return
-	printf "%-13s %-12s%s\n", label, kind == "p50" ? heap : \
+	printf "%-10s %-12s%s\n", label, kind == "p50" ? heap : \
 		kind == "p99" ? heap " p99" : heap "/stock", line
 	label = ""
 }
@@ -66,8 +66,8 @@ END {
 	printf "\n]}\n" > json
 	close(json)
 	printf "Linux %s on %s, %s, median\n", kernel, machine, unit
-	printf "%-13s %-12s", "case", "heap"
-	for (i = 1; i <= nsizes; i++) printf " %11s", human(size[i])
+	printf "%-10s %-12s", "case", "heap"
+	for (i = 1; i <= nsizes; i++) printf " %10s", human(size[i])
 	printf "\n"
 	for (k = 1; k <= nkeys; k++) {
 		label = order[k]
@@ -78,7 +78,8 @@ END {
 	from = unit == "ns" ? 100 : 1000
 	if (!partial) printf "\nallocate a buffer, %s, on a logarithmic scale from %d\n", unit, from
 	for (i = 1; i <= nsizes; i++) {
-		if (!size[i]) continue
+		# A size that only some cases have is in the table alone.
+		if (!(("warm alloc", "stock", size[i]) in p50)) continue
 		line = size[i]
 		for (k = split("stock system empty", want, " "); k > 0; k--) heaps_of[k] = want[k]
 		for (k = 1; k <= 3; k++) line = line " " p50["warm alloc", heaps_of[k], size[i]] + 0
