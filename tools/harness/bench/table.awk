@@ -60,6 +60,18 @@ $1 == "held" {
 	for (b = 9; b <= NF; b++) line = line sprintf(" %6s", $b ? $b : ".")
 	print line
 }
+$1 == "turn" {
+	rows++
+	head(sprintf("elapsed, us for a pair, in turn\n%-6s %4s %6s %10s %10s %14s", \
+		"size", "turn", "pairs", "stock", "pooled", "pooled / stock"))
+	printf "%-6s %4d %6d %10.1f %10.1f %14.3f\n", human($2), $3, $4, $5 / 1000, $6 / 1000, $6 / $5
+}
+$1 == "result" && $2 == "loop" {
+	median[$4] = $7
+	if ($4 == "system")
+		printf "%-18s %10.1f %10.1f %14.3f\n", "  median", median["stock"] / 1000, \
+			$7 / 1000, $7 / median["stock"]
+}
 $1 == "waits" { waits[++nwaits] = $0 }
 
 END {
