@@ -32,6 +32,7 @@ help:
 	@echo "make bench-locks     for how long they hold the heap's locks"
 	@echo "make bench-latency   from the last put until the pages can be used again"
 	@echo "make bench-memory    bookkeeping, and what is held at most"
+	@echo "make bench-loop      the loop of 2021, in elapsed time on two CPUs"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
 	@echo "                (ONLY=\"NAME...\" for some of them)"
 	@echo "make matrix     make test for every kind of kernel, into out/matrix.json"
@@ -62,7 +63,7 @@ run try test bench shell:
 bench-compare:
 	@$(HARNESS)/bench-compare.sh "$(REF)"
 
-bench-zeroing bench-tasks bench-locks bench-latency bench-memory:
+bench-zeroing bench-tasks bench-locks bench-latency bench-memory bench-loop:
 	@$(HARNESS)/bench/table.sh $(@:bench-%=%)
 
 bench-baseline:
@@ -108,5 +109,5 @@ distclean:
 	@$(HARNESS)/clean.sh all
 
 .PHONY: help run module try deb test distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory bench-series show-exporter mutants matrix kcsan soak shell patches check \
+	bench-latency bench-memory bench-loop bench-series show-exporter mutants matrix kcsan soak shell patches check \
 	clean distclean
