@@ -9,8 +9,9 @@
 #   icount  one processor on which an instruction is a unit of time: the same
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
-# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_TIMEOUT (seconds; default: what the
-# commands may take, and the boot) and GUEST_APPEND adjust it.
+# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_TIMEOUT (seconds; default:
+# what the commands may take, and the boot), GUEST_APPEND, and on arm64 GUEST_CPU and
+# GUEST_MACHINE (QEMU's words) adjust it.
 #
 # Leaves report.log (what init said) and console.log in out/runs/RUN/.
 # Promises: ends in bounded time, and exits 0 only when the guest reported the
@@ -83,6 +84,14 @@ shell)
 	;;
 *) die "no machine $machine: smp, icount or shell" ;;
 esac
+if [ "${GUEST_NODES:-1}" -gt 1 ] && [ "${ARCH:-x86}" != arm64 ]; then
+	append="$append numa=fake=$GUEST_NODES"
+elif [ "${GUEST_NODES:-1}" -gt 1 ]; then
+	for ((i = 0; i < GUEST_NODES; i++)); do
+		qemu+=(-object "memory-backend-ram,id=node$i,size=$((mem / GUEST_NODES))M" -numa
+			"node,memdev=node$i,cpus=$((cpus * i / GUEST_NODES))-$((cpus * (i + 1) / GUEST_NODES - 1))")
+	done
+fi
 # A socket for each: the MP table names only the first core of one.
 qemu+=(-m "$mem" -smp "$cpus,sockets=$cpus,cores=1,threads=1" -append "$append ${GUEST_APPEND:-}")
 
