@@ -7,7 +7,7 @@
  *   frag   allocate and close back to back                   op loop, pair
  *   frag   one pass of the trace of mix.h, as size 0         op alloc, pair
  *
- * Stops when memory is in larger blocks, before a measurement or after it. The
+ * Stops when memory is in larger blocks, before a measurement or (1 MiB) after. The
  * last program of a guest: it leaves compaction switched off.
  */
 #include <sys/prctl.h>
