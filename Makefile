@@ -52,7 +52,7 @@ help:
 	@echo "make distclean  and the cache: kernel sources, builds"
 	@echo
 	@echo "KERNEL=7.3 (default) or 6.12 chooses a kernel, V=1 says more, JOBS=N limits the build"
-	@echo "BOOTS=\"NAME...\" has make test run only these guests, see check/boots.list"
+	@echo "BOOTS=\"NAME...\" has make test run only these guests (tools/harness/check/boots.list)"
 	@echo "ARCH=arm64 or i386 (default x86): run, test, bench, soak, mutants, shell for that one"
 	@echo "ACCEL=wall measures real time instead of instructions, with KVM where it works;"
 	@echo "ACCEL=kvm the same, with KVM or not at all"

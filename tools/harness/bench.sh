@@ -41,7 +41,7 @@ if [ -z "$part" ]; then
 	gnuplot -e "data='$plot'; out='$TOP/out/$run.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
 	say "written: $TOP/out/$run.svg"
 fi
-if [ "$run" = "$full" ]; then
+if [ "$run" = "$full" ] && [ -z "$cross" ]; then
 	put "$TOP/out/$run.json" "$TOP/out/bench.json"
 	put "$TOP/out/$run.svg" "$TOP/out/bench.svg"
 	say "and, as the last of its kind: $TOP/out/bench.json, $TOP/out/bench.svg"

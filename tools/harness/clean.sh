@@ -9,12 +9,13 @@
 . "$(dirname "$0")/lib.sh"
 
 case ${1:-} in
-'') dirs=("$OUT") ;;
-all) dirs=("$OUT" "$CACHE") ;;
+'') dirs=("$TOP/out") ;;
+all) dirs=("$TOP/out" "$CACHE") ;;
 *) die "usage: clean.sh [all]" ;;
 esac
 
-locks_in() { find "$1" -mindepth 1 -maxdepth 1 -name '*.lock' 2>/dev/null; }
+# Each ARCH but the first has a directory of its own in out/.
+locks_in() { find "$1" -mindepth 1 -maxdepth 2 -name '*.lock' 2>/dev/null; }
 
 for dir in "${dirs[@]}"; do
 	while read -r file; do
@@ -25,8 +26,10 @@ done
 for dir in "${dirs[@]}"; do
 	[ -d "$dir" ] || continue
 	say "removing $dir"
-	find "$dir" -mindepth 1 -maxdepth 1 ! -name '*.lock' -exec rm -rf {} +
+	find "$dir" -mindepth 1 -maxdepth 1 ! -name '*.lock' ! -name arm64 ! -name i386 -exec rm -rf {} +
+	find "$dir" -mindepth 2 -maxdepth 2 ! -name '*.lock' -exec rm -rf {} +
 	locks_in "$dir" | tr '\n' '\0' | xargs -0r rm -f
+	find "$dir" -mindepth 1 -maxdepth 1 -type d -empty -delete
 	# A verb that started meanwhile has a new lock in it.
 	rmdir "$dir" 2>/dev/null || true
 done

@@ -49,7 +49,7 @@ esac
 OUT=$TOP/out${cross:+/$ARCH}
 export OUT
 # For what is about Debian's amd64 kernels, or about sources.
-only_x86() { [ -z "$cross" ] || die "ARCH=$ARCH: not for this verb"; }
+only_x86() { [ -z "$cross" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
 build_dir() { echo "$1/build/${cross:+$ARCH-}$2"; }
 

@@ -11,11 +11,18 @@
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/lib.sh"
 
-boots=${BOOTS:-debug nodes small}
+case ${ARCH:-x86} in
+i386) boots="highmem novmap" ;;
+*) boots="debug nodes small" ;;
+esac
+boots=${BOOTS:-$boots}
+boots=${boots//,/ }
 row() { awk -v b="$1" '!/^#/ && $1 == b' "$HARNESS/check/boots.list"; }
 kernels=
 for boot in $boots; do
-	read -r _ kernel _ < <(row "$boot") || die "BOOTS=$boot: may be of tools/harness/check/boots.list"
+	read -r _ arch kernel _ < <(row "$boot") ||
+		die "BOOTS=$boot: may be of tools/harness/check/boots.list"
+	[ "$arch" = any ] || [ "$arch" = "${ARCH:-x86}" ] || die "BOOTS=$boot: needs ARCH=$arch"
 	[[ " $kernels " = *" $kernel "* ]] || kernels="$kernels $kernel"
 done
 
@@ -36,7 +43,7 @@ if [ -z "${BOOTS:-}$cross" ]; then
 	script host "$HARNESS/check/check.sh" "$dir"
 fi
 for boot in $boots; do
-	read -r _ kernel words < <(row "$boot")
+	read -r _ _ kernel words < <(row "$boot")
 	# shellcheck disable=SC2086 # variables of guest/boot.sh
 	boot "$boot" "$kernel" $words
 done
@@ -45,7 +52,7 @@ if [ -z "${BOOTS:-}$cross" ]; then
 	distro_boot cloud system_pooled
 	other arm64 ARCH=arm64 BOOTS=quick
 fi
-if [ -z "${BOOTS:-}" ]; then
+if [ -z "${BOOTS:-}" ] && [ "${ARCH:-x86}" != i386 ]; then
 	echo "== guard: allocating and closing, beside the figures in docs/"
 	script guard "$HARNESS/bench/guard.sh"
 fi

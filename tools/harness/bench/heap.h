@@ -261,8 +261,8 @@ static void __attribute__((noinline, unused)) spin(unsigned long rounds)
 }
 
 /*
- * Choose the unit. "instructions" only means something where the time stamp
- * counter (arm64: the virtual counter) counts them; a loop of known length shows whether it does. The best
+ * Choose the unit. "instructions" only means something where the counter (x86: TSC,
+ * arm64: CNTVCT) counts them; a loop of known length shows whether it does. The best
  * of several tries counts, for interrupts add instructions of their own.
  * Returns ticks per instruction, or 0 for nanoseconds.
  */
@@ -290,7 +290,7 @@ static inline double clock_setup(const char *unit)
 			best = ratio;
 	}
 	if (best < 0.98 || best > 1.02)
-		fail("the time stamp counter does not count instructions: %.3f ticks per instruction\n"
+		fail("the counter does not count instructions: %.3f ticks per instruction\n"
 		     "(the deterministic machine does; elsewhere use --unit ns)",
 		     best);
 	return best;

@@ -8,6 +8,9 @@
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/bench/lib.sh"
 
+load() { cut -d" " -f1 /proc/loadavg; }
+before=$(load)
+
 name=${1:-}
 BENCH_KERNEL=bench
 case $name in
@@ -30,8 +33,6 @@ sizes=("${GUEST_MEM:-2048}")
 # What is held depends on the machine's memory.
 [ "$name" != memory ] || sizes=(1024 4096 16384)
 reports=()
-load() { cut -d" " -f1 /proc/loadavg; }
-before=$(load)
 for mem in "${sizes[@]}"; do
 	GUEST_MEM=$mem bench_boot "$name-$mem" "heap-$name ${BENCH_ARGS:-}"
 	reports+=("$report")

@@ -51,12 +51,13 @@ judge() {
 	[ -n "$counted" ] || fail "$1: its results could not be read"
 }
 
-# boot NAME KERNEL: run its part of $tests in a guest and count.
+# boot NAME KERNEL [VARIABLE...]: run its part of $tests in a guest and count.
 boot() {
 	local report=$OUT/runs/$1/report.log
 	echo "== $1: $(awk -v b="$1" '$1 == b' "$tests" | wc -l) programs on the $2 kernel"
 	awk -v b="$1" '$1 == b { $1 = ""; $3 = ""; print }' "$tests" |
-		env "${@:3}" "$HARNESS/guest/boot.sh" "$2" smp "$1" || fail "$1: the guest did not end as it should"
+		env "${@:3}" "$HARNESS/guest/boot.sh" "$2" smp "$1" ||
+		fail "$1: the guest did not end as it should"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
 	judge "$1" "$tests" "$report"
 	if awk -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
@@ -72,7 +73,7 @@ other() {
 	local log=$OUT/test/$1.log last
 	echo "== $1: make test ${*:2}"
 	env "${@:2}" "$HARNESS/test.sh" >"$log" || true
-	grep -v '^== ' "$log" | sed '$d'
+	{ grep -v '^== ' "$log" || true; } | sed '$d'
 	last=$(tail -n 1 "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))

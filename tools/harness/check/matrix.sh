@@ -17,16 +17,18 @@ parts=("$@")
 for part in "${parts[@]}"; do
 	[[ " ${all[*]} " = *" $part "* ]] || die "ONLY=$part: may be ${all[*]}"
 done
-unset KERNEL ARCH BOOTS
+[ -z "${KERNEL:-}${BOOTS:-}" ] || die "KERNEL=${KERNEL:-} BOOTS=${BOOTS:-}: matrix.list has these; ONLY chooses"
 
+lock_file 7 "$OUT/.matrix.lock" "another matrix in this clone"
 work=$OUT/matrix
 mkdir -p "$work"
 : >"$work/table"
 bad=0
 for part in "${parts[@]}"; do
 	log=$work/$part.log
-	mapfile -t words < <(awk -v p="$part" '$1 == p { for (i = 2; i <= NF; i++) print $i }' "$list" | sed 's/,/ /g')
+	read -r -a words < <(awk -v p="$part" '$1 == p { $1 = ""; print }' "$list")
 	started=$SECONDS
+	say "$part: make test ${words[*]}"
 	env "${words[@]}" "$HARNESS/test.sh" >"$log" 2>&1 || true
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		counts="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
@@ -36,14 +38,24 @@ for part in "${parts[@]}"; do
 	[[ $counts = [1-9]*" 0" ]] || bad=1
 	skipped=$(awk '$2 == "skipped" && NF == 2 { n += $1 } END { print n + 0 }' "$log")
 	echo "$part $counts $skipped $((SECONDS - started)) ${words[*]}" >>"$work/table"
-	awk '{ printf "%-10s %5d passed, %d failed, %d skipped, %d s%s\n", $1, $2, $3, $4, $5,
-		$3 || !$2 ? ", see " log : "" }' log="$log" < <(tail -n 1 "$work/table")
+	tail -n 1 "$work/table" | awk -v log_file="$log" '{
+		printf "%-10s %5d passed, %d failed, %d skipped, %d s", $1, $2, $3, $4, $5
+		print $3 || !$2 ? ", see " log_file : "" }'
 done
-awk 'BEGIN { printf "\n%-10s %7s %7s %7s %7s  %s\n", "part", "passed", "failed", "skipped", "seconds", "variables" }
-	{ printf "%-10s %7d %7d %7d %7d ", $1, $2, $3, $4, $5; for (i = 6; i <= NF; i++) printf " %s", $i; print "" }' "$work/table"
-awk -v sources="$(sources_id)" '
-	BEGIN { printf "{\"sources\":\"%s\",\"parts\":[", sources }
-	{ printf "%s\n{\"part\":\"%s\",\"passed\":%d,\"failed\":%d,\"skipped\":%d,\"seconds\":%d}", n++ ? "," : "", $1, $2, $3, $4, $5 }
-	END { print "\n]}" }' "$work/table" >"$OUT/matrix.json"
+awk -v sources="$(sources_id)" -v json="$OUT/matrix.json" '
+	BEGIN {
+		row = "%-10s %7s %7s %7s %7s  %s\n"
+		printf "\n" row, "part", "passed", "failed", "skipped", "seconds", "variables"
+		object = "%s\n{\"part\":\"%s\",\"passed\":%d,\"failed\":%d,\"skipped\":%d," \
+			"\"seconds\":%d,\"variables\":\"%s\"}"
+		printf "{\"sources\":\"%s\",\"parts\":[", sources >json
+	}
+	{
+		words = $6
+		for (i = 7; i <= NF; i++) words = words " " $i
+		printf row, $1, $2, $3, $4, $5, words
+		printf object, NR > 1 ? "," : "", $1, $2, $3, $4, $5, words >json
+	}
+	END { print "\n]}" >json }' "$work/table"
 say "written: $OUT/matrix.json"
 exit "$bad"

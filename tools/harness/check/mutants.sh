@@ -100,8 +100,8 @@ run() {
 	[ -n "$3" ] || enable=0
 	awk '{ $1 = ""; $3 = ""; print }' "$2" |
 		GUEST_CPUS=4 GUEST_MEM=1024 GUEST_TIMEOUT=$(awk '{ s += $4 / 2 } END { print s + 60 }' "$2") \
-		GUEST_APPEND="dma_heap.mem_accounting=1 kunit.enable=$enable kunit.filter_glob=${3:-none} $4" \
-		GUEST_TAIL=12 "$repo/tools/harness/guest/boot.sh" "$kernel" smp "$1" >"$work/$1.log" 2>&1 ||
+		GUEST_APPEND="dma_heap.mem_accounting=1 kunit.enable=$enable kunit.filter_glob=${3:-none}" \
+		GUEST_TAIL=12 env ${4:+"$4"} "$repo/tools/harness/guest/boot.sh" "$kernel" smp "$1" >"$work/$1.log" 2>&1 ||
 		echo "FAILED guest: $(grep -m1 -E "guest|QEMU|no result" "$work/$1.log" || true)"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
 	awk -f "$HARNESS/guest/splats.awk" "$out/runs/$1/console.log" >"$work/$1.splats" ||
@@ -115,7 +115,7 @@ mapfile -t all < <(awk '$1 == "mutant" { print $2 }' "${lists[@]}")
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 for name in "${names[@]}"; do
-	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: may be mutants of tools/harness/mutants/"
+	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: may be mutants of tools/harness/check/mutants/"
 	[ -n "$(field "$name" suite)$(field "$name" test)" ] || die "no test for the mutant $name"
 done
 

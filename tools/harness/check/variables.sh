@@ -24,6 +24,9 @@ test|BOOTS=no-such-guest
 matrix|ONLY=no-such-part
 bench|ACCEL=fast
 bench-tasks|ACCEL=tcg
+bench-loop|ACCEL=icount
+test|BOOTS=mte
+matrix|KERNEL=6.12
 bench-compare|ACCEL=wall|REF=HEAD
 bench-compare|REF=no-such-revision
 module|KDIR=/no/such/kernel

@@ -23,7 +23,8 @@ kernel=$1
 machine=$2
 label=$3
 run=$OUT/runs/$label
-[ -f "$OUT/$kernel/image" ] || die "no $OUT/$kernel/image; make it with tools/harness/kernel/kernel.sh $kernel"
+[ -f "$OUT/$kernel/image" ] ||
+	die "no $OUT/$kernel/image; make it with tools/harness/kernel/kernel.sh $kernel"
 
 rm -rf "$run"
 mkdir -p "$run"
@@ -34,8 +35,8 @@ if [ "$machine" = shell ]; then input=/dev/null; else input=/dev/stdin; fi
 "$HARNESS/guest/initramfs.sh" "$kernel" "$run/initramfs" <"$input"
 cmds=$run/initramfs.cmds
 
-# The processor, with what the kernels cannot do taken from it, the same for
-# counting instructions, and where the report comes out.
+# Machine, CPU (without features that the kernels mishandle), CPU for icount, and the
+# report's port.
 if [ "${ARCH:-x86}" = arm64 ]; then
 	append="console=ttyAMA0"
 	qemu=(qemu-system-aarch64 -machine "virt${GUEST_MACHINE:+,$GUEST_MACHINE}")

@@ -10,6 +10,8 @@
 kept=$CACHE/busybox-$deb_arch
 if [ ! -s "$kept" ]; then
 	lock 7 busybox
+fi
+if [ ! -s "$kept" ]; then
 	tmp=$kept.tmp
 	rm -rf "$tmp"
 	mkdir -p "$tmp"

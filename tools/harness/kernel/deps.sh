@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deps.sh [LIST]: install, by package name, what LIST (default: deps.list) asks for
-# and the machine lacks.
+# deps.sh [LIST]: install, by package name, what LIST asks for (default: deps.list, and
+# deps-ARCH.list if there is one) and the machine lacks.
 # Promises: apt is not touched when nothing is missing; without the right or
 # the means to install, one line names the packages and the exit is non-zero.
 . "$(dirname "$0")/../lib.sh"
 
-list=$HARNESS/kernel/${1:-deps.list}
+lists=("$HARNESS/kernel/${1:-deps.list}")
+[ $# -gt 0 ] || [ -z "$cross" ] || lists+=("$HARNESS/kernel/deps-$ARCH.list")
 
 missing() {
 	local probe package
@@ -18,7 +19,7 @@ missing() {
 		/*) [ -e "$probe" ] || echo "$package" ;;
 		*) command -v "$probe" >/dev/null || echo "$package" ;;
 		esac
-	done <"$list"
+	done < <(cat "${lists[@]}")
 }
 
 wanted=$(missing | sort -u | tr '\n' ' ')

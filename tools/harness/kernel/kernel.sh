@@ -16,7 +16,6 @@ for name in "$@"; do
 done
 
 "$HARNESS/kernel/deps.sh"
-[ -z "$cross" ] || "$HARNESS/kernel/deps.sh" "deps-$ARCH.list"
 dir=$("$HARNESS/kernel/fetch.sh")
 lock_tree "$dir"
 "$HARNESS/kernel/graft.sh" "$dir"

@@ -83,7 +83,7 @@ figures=$(bench_figures "$kernel")
 if [ -f "$figures" ] && awk -v version="$version" -f "$HARNESS/series/numbers.awk" \
 	"$figures" >"$work/numbers" 2>/dev/null; then
 	export SERIES_NUMBERS=$work/numbers
-	arm64_numbers "$kernel" "$version" >>"$work/numbers" 2>/dev/null || true
+	arm64_numbers "$kernel" "$version" >>"$work/numbers" 2>/dev/null || unset SERIES_NUMBERS
 	series_numbers_more "$repo" >>"$work/numbers"
 	each=$(series_figures_each "$kernel")
 	[ ! -f "$each" ] || awk -f "$HARNESS/series/each.awk" "$each" >>"$work/numbers"

@@ -77,15 +77,14 @@ bench_figures() {
 }
 
 # arm64_numbers KERNEL VERSION: those of arm64 as fill.awk takes them, of the last run
-# or else of docs/.
+# or else of docs/; none for a kernel that has none there.
 arm64_numbers() {
-	local file
-	for file in "$OUT/bench-$1-arm64.json" "$TOP/docs/bench-$1-arm64.json"; do
-		[ ! -f "$file" ] || {
-			awk -v version="$2" -v arch=ARM64 -f "$HARNESS/series/numbers.awk" "$file"
-			return
-		}
-	done
+	local file=$OUT/bench-$1-arm64.json
+	[ -f "$file" ] || file=$TOP/docs/bench-$1-arm64.json
+	[ -f "$file" ] || return 0
+	awk -v version="$2" -v arch=ARM64 -f "$HARNESS/series/numbers.awk" "$file" || return
+	grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
+		say "$file is of other sources than these: make bench KERNEL=$1 ARCH=arm64 measures them"
 }
 
 # series_figures_each KERNEL: the same of the patches one by one, from series/bench.sh.

@@ -7,7 +7,7 @@
  * cannot be zeroed: it is counted, and goes to the page allocator instead of
  * the next owner. With addresses there again all is as it was.
  *
- * Wants such a machine, for on others it does not come to an end (vmalloc=64M).
+ * Needs such a machine, with vmalloc=48M: on others the sockets run out first.
  */
 #include <linux/filter.h>
 #include <sys/resource.h>

@@ -153,7 +153,7 @@ TEST_F_TIMEOUT(reuse, each_order, 60)
 			hits[j] = st.order[j].hits;
 
 		count = test_budget() / len;
-		if (count > sizes[i].count)
+		if (!count || count > sizes[i].count)
 			count = sizes[i].count;
 		for (round = 0; round < 3; round++) {
 			hold_and_close(self->heap, len, count, &t);
