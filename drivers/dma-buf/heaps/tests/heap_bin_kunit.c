@@ -312,7 +312,7 @@ static int heap_bin_kunit_init(struct kunit *test)
 
 	ctx->order = param->order;
 	ctx->nr = param->nr;
-	ctx->rest = ctx->order ? 0 : round_up(ctx->nr, PP_ALLOC_CACHE_REFILL) - ctx->nr;
+	ctx->rest = ctx->order ? 0 : round_up(ctx->nr, HEAP_TEST_BULK) - ctx->nr;
 	ctx->nid = first_memory_node;
 	ctx->reclaimable = heap_test_reclaimable(ctx->nid);
 	ctx->bin = heap_bin_create(ctx->order, ctx->nid,

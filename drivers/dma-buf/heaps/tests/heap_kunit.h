@@ -19,6 +19,9 @@
 
 struct heap_bin;
 
+/* What page_pool gets of order 0: many at a time only from the lists of CPUs. */
+#define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
+
 static inline void heap_test_dirty(struct page *page)
 {
 	unsigned int i;
