@@ -3,9 +3,7 @@
  * First contact: what a buffer costs with and without pools, and a look at
  * what the pool holds afterwards.
  */
-#include <getopt.h>
-
-#include "heap.h"
+#include "churn.h"
 
 #define SAMPLES	31
 
@@ -19,31 +17,16 @@ struct cost {
 
 static struct cost measure(int heap, size_t len)
 {
-	uint64_t alloc[SAMPLES], closing[SAMPLES], t;
-	struct cost cost;
-	int i, buf;
+	const struct size_plan plan = { len, .samples = SAMPLES };
+	static uint64_t closing[MAX_SAMPLES];
 
-	/* Once or twice for nothing, so that the pool has what it needs */
-	for (i = -2; i < SAMPLES; i++) {
-		heap_caught_up();
-		t = now();
-		buf = heap_alloc(heap, len);
-		t = now() - t;
-		if (i >= 0)
-			alloc[i] = t;
-		usleep(1000);
-		t = now();
-		close(buf);
-		t = now() - t;
-		if (i >= 0)
-			closing[i] = t;
-	}
-	heap_caught_up();
-	sort_u64(alloc, SAMPLES);
+	measure_warm(heap, &plan, closing);
+	sort_u64(samples, SAMPLES);
 	sort_u64(closing, SAMPLES);
-	cost.alloc = percentile(alloc, SAMPLES, 50);
-	cost.close = percentile(closing, SAMPLES, 50);
-	return cost;
+	return (struct cost){
+		.alloc = percentile(samples, SAMPLES, 50),
+		.close = percentile(closing, SAMPLES, 50),
+	};
 }
 
 static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)

@@ -26,14 +26,15 @@ function row(title, case_op, heap,   i, line) {
 		line = line sprintf(" %9d", need(case_op " " heap " " sizes[i]))
 	return line
 }
+function both(title, case_op) {
+	print row(title ", before", case_op, "stock")
+	print row(title, case_op, "system")
+}
 function costs() {
-	print row("allocate, before", "warm alloc", "stock")
-	print row("allocate", "warm alloc", "system")
+	both("allocate", "warm alloc")
 	print row("allocate, pool empty", "cold alloc", "system")
-	print row("close, before", "close close", "stock")
-	print row("close", "close close", "system")
-	print row("loop of both, before", "churn pair", "stock")
-	print row("loop of both", "churn pair", "system")
+	both("close", "close close")
+	both("loop of both", "churn pair")
 }
 function ratio(a, b) { return sprintf(a / b >= 10 ? "%.0f" : "%.2f", a / b) }
 
@@ -86,22 +87,17 @@ END {
 
 	# Of all patches together; bench-series.sh measures each.
 	print "@DEFER@\n" head
-	print row("close, before", "close close", "stock")
-	print row("close", "close close", "system")
+	both("close", "close close")
 	print "@POOL@\n" head
-	print row("allocate, before", "warm alloc", "stock")
-	print row("allocate", "warm alloc", "system")
+	both("allocate", "warm alloc")
 	split("DEFER POOL", patch, " ")
 	for (i = 1; i <= 2; i++)
 		print "@OF_" patch[i] "@\nMedians on an emulated processor that counts instructions, of all patches\ntogether; \"before\" or \"stock\" is the heap without any."
 
 	print "@USE@\n" head
-	print row("mmap, before", "mmap mmap", "stock")
-	print row("mmap", "mmap mmap", "system")
-	print row("vmap, before", "vmap vmap", "stock")
-	print row("vmap", "vmap vmap", "system")
-	print row("attach, before", "attach attach", "stock")
-	print row("attach", "attach attach", "system")
+	both("mmap", "mmap mmap")
+	both("vmap", "vmap vmap")
+	both("attach", "attach attach")
 
 	print "@MIX_RATIO@\n" ratio(need("mix pair system 0"), need("mix pair stock 0"))
 	for (i = 1; i <= nsizes; i++) {
