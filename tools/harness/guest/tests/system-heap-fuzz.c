@@ -110,7 +110,7 @@ static int some_buf(struct fuzzer *f)
  */
 static unsigned long long seen_len(unsigned long long len)
 {
-	return (size_t)((len + 4095) / 4096 * 4096);
+	return (size_t)((len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
 }
 
 static void op_alloc(struct fuzzer *f)
