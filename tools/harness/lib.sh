@@ -111,7 +111,7 @@ lock_out() {
 # sources give the same kernel wherever and whenever.  The verbs' own variables
 # stay out.  An array and no function: in the background, its pid is make's.
 # shellcheck disable=SC2034 # used by those who source this
-KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH
+KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
 	"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 2026"
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest

@@ -9,21 +9,22 @@ skipped=0
 tests=$OUT/test/tests		# what is to run where; see tests.list
 skips=$HARNESS/check/skips.list
 
-# expand_list LIST: with "*" replaced by each program of ours that no line names.
+# expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
+# by each program of ours that no line names.
 expand_list() {
-	local program named
+	local boots boot name kind seconds command program named
 	named=$(awk '!/^#/ && NF { print $5 }' "$1" | sort -u)
-	while read -r boot name kind seconds command; do
-		case $boot in ''|'#'*) continue ;; esac
+	while read -r boots name kind seconds command; do
+		case $boots in ''|'#'*) continue ;; esac
 		if [ "$name" != '*' ]; then
-			echo "$boot $name $kind $seconds $command"
+			for boot in ${boots//,/ }; do echo "$boot $name $kind $seconds $command"; done
 			continue
 		fi
 		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c \
 			"$HARNESS"/guest/tests/*.c; do
 			program=$(basename "$program" .c)
 			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
-				echo "$boot $program $kind $seconds $program"
+				echo "$boots $program $kind $seconds $program"
 		done
 	done <"$1"
 }
@@ -47,7 +48,7 @@ judge() {
 			;;
 		*) printf '%s\n' "$line" ;;
 		esac
-	done < <(awk -v boot="$1" -v exact="${exact:-}" -f "$HARNESS/guest/ktap.awk" "$2" "$skips" "$3")
+	done < <(awk -v boot="$1" -f "$HARNESS/guest/ktap.awk" "$2" "$skips" "$3")
 	[ -n "$counted" ] || fail "$1: its results could not be read"
 }
 

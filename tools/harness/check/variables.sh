@@ -25,7 +25,7 @@ matrix|ONLY=no-such-part
 bench|ACCEL=fast
 bench-tasks|ACCEL=tcg
 bench-loop|ACCEL=icount
-test|BOOTS=mte
+test|BOOTS=16k
 matrix|KERNEL=6.12
 bench-compare|ACCEL=wall|REF=HEAD
 bench-compare|REF=no-such-revision

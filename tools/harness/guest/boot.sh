@@ -10,8 +10,7 @@
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
 # and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_TIMEOUT (seconds; default:
-# what the commands may take, and the boot), GUEST_APPEND, and on arm64 GUEST_CPU and
-# GUEST_MACHINE (QEMU's words) adjust it.
+# what the commands may take, and the boot) and GUEST_APPEND adjust it.
 #
 # Leaves report.log (what init said) and console.log in out/runs/RUN/.
 # Promises: ends in bounded time, and exits 0 only when the guest reported the
@@ -39,16 +38,18 @@ cmds=$run/initramfs.cmds
 # report's port.
 if [ "${ARCH:-x86}" = arm64 ]; then
 	append="console=ttyAMA0"
-	qemu=(qemu-system-aarch64 -machine "virt${GUEST_MACHINE:+,$GUEST_MACHINE}")
-	cpu=${GUEST_CPU:-cortex-a76}
+	qemu=(qemu-system-aarch64 -machine virt)
+	cpu=cortex-a76
 	# The counter that user space reads counts nanoseconds: instructions.
-	icount_cpu=cortex-a76,cntfrq=1000000000
+	icount_cpu=$cpu,cntfrq=1000000000
 	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
 		-chardev "file,id=report,path=$report")
 else
 	append="console=ttyS0,115200 reboot=t"
 	# q35 has no more than 2.75 GiB below 4 GiB, where 32 bits reach.
-	qemu=(qemu-system-x86_64 -machine "$([ "${ARCH:-}" = i386 ] && echo pc || echo q35)")
+	pc=q35
+	[ "${ARCH:-x86}" = x86 ] || pc=pc
+	qemu=(qemu-system-x86_64 -machine "$pc")
 	# While 6.12 looks at its processor it has forgotten that page tables
 	# have five levels, and KASAN takes an interrupt then for a mistake.
 	cpu=max,la57=off

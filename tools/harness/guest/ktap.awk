@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Judge a report of KTAP sections.  Run as
-#   awk -v boot=NAME [-v exact=1] -f ktap.awk TESTS SKIPS REPORT
+#   awk -v boot=NAME -f ktap.awk TESTS SKIPS REPORT
 #
 # TESTS has the lines that were to run ("boot name kind seconds command..."),
-# SKIPS the skips that are allowed ("name: words of the skipped line") and with
-# "exact" must be, REPORT what the guest's init wrote (see init.c).
+# SKIPS the skips that are allowed and must be ("boot name: words of the skipped
+# line", "*" in boot being anything), REPORT what the guest's init wrote (see init.c).
 #
 # kind says what counts as one test:
 #   ktap   each result line of the program itself
@@ -88,10 +88,12 @@ file_number == 1 {
 	next
 }
 file_number == 2 {
-	if ($0 !~ /^#/ && (i = index($0, ":"))) {
-		allowed_in[++nallowed] = substr($0, 1, i - 1)
-		allowed[nallowed] = substr($0, i + 2)
-	}
+	if ($0 ~ /^#/ || !(i = index($0, ":"))) next
+	where = $1
+	gsub("[*]", ".*", where)
+	if (boot !~ "^" where "$") next
+	allowed_in[++nallowed] = substr($2, 1, length($2) - 1)
+	allowed[nallowed] = substr($0, i + 2)
 	next
 }
 
@@ -126,7 +128,7 @@ END {
 		nkept = 0
 		if (!(section in ended)) fail("did not run")
 	}
-	for (i = 1; exact && i <= nallowed; i++) {
+	for (i = 1; i <= nallowed; i++) {
 		section = allowed_in[i]
 		if (section in ended && !(i in happened))
 			fail("did not skip, as it should by skips.list: " allowed[i])
