@@ -18,7 +18,7 @@ static const struct bin_param {
 
 KUNIT_ARRAY_PARAM_DESC(bin, bin_params, desc);
 
-#define BIN_PAGES	(4 * PP_ALLOC_CACHE_REFILL)
+#define BIN_PAGES	256
 
 struct bin_ctx {
 	struct heap_bin *bin;
