@@ -85,7 +85,7 @@ TEST_F_TIMEOUT(uapi, size_and_flags, 60)
 TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 {
 	size_t page = PAGE_BYTES, pages, size, i;
-	size_t len = 2 * MIB + 3 * 64 * KIB + 5 * page;
+	size_t len = (2 * 256 + 3 * 16 + 5) * page;
 	unsigned int rnd = 3, round;
 	unsigned long *p, *w;
 	int buf;
@@ -111,10 +111,10 @@ TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 			first = (round + 1) * pages / 17;
 			nr = 1;
 		} else if (round == 16) {
-			first = MIB / page - 1;
+			first = 256 - 1;
 			nr = 2;
 		} else if (round == 17) {
-			first = 2 * MIB / page - 1;
+			first = 2 * 256 - 1;
 			nr = 18;
 		} else if (round == 18) {
 			first = pages - 6;
