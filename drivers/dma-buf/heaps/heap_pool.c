@@ -288,6 +288,8 @@ struct heap_pool *heap_pool_create(const char *name,
 	heap_bins_create(pool->bins);
 	pool->shrinker->count_objects = heap_pool_shrinker_count;
 	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
+	/* Mostly a watermark boost: reclaim that gets less may kill a task. */
+	pool->shrinker->batch = MAX_ORDER_NR_PAGES;
 	pool->shrinker->private_data = pool;
 	shrinker_register(pool->shrinker);
 
