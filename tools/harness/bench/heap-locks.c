@@ -16,7 +16,7 @@
 #define FIRST_BUCKET	512
 #define BUCKETS		7
 
-/* heap_pool.lock, deferred_free_queue.lock; the page allocator's for comparison */
+/* heap_bin.lock, deferred_free_queue.lock; the page allocator's for comparison */
 static struct lock {
 	const char *name;
 	const char *label;
@@ -25,13 +25,13 @@ static struct lock {
 	int bucket[BUCKETS];
 	uint64_t *times;
 } locks[] = {
-	{ .name = "&pool->lock", .label = "pool" },
+	{ .name = "&bin->lock", .label = "bin" },
 	{ .name = "&queue->lock", .label = "queue" },
 	{ .name = "&zone->lock", .label = "zone" },
 };
 
 static const char filter[] =
-	"name == \"&pool->lock\" || name == \"&queue->lock\" || name == \"&zone->lock\"";
+	"name == \"&bin->lock\" || name == \"&queue->lock\" || name == \"&zone->lock\"";
 
 static void note(const char *name, uint64_t took)
 {

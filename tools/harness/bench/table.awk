@@ -30,8 +30,6 @@ $1 == "memory" && $2 == "buffer" {
 }
 $1 == "memory" && $2 == "limits" {
 	limits[++nlimits] = sprintf("%12s %16s %16s", human($3 * 1048576), human($4), human($5))
-	pool[nlimits] = $4
-	ram[nlimits] = $3
 }
 
 $1 == "latency" {
@@ -110,16 +108,5 @@ END {
 		print "\nheld at most by default"
 		printf "%12s %16s %16s\n", "RAM", "zeroed", "to be zeroed"
 		for (i = 1; i <= nlimits; i++) print limits[i]
-		print "\nring of a pool, 8 bytes an entry, made when the heap is; bytes per cached page"
-		printf "%12s %22s %22s %22s\n", "RAM", "order 0", "order 4", "order 8"
-		for (i = 1; i <= nlimits; i++) {
-			line = sprintf("%12s", human(ram[i] * 1048576))
-			for (order = 0; order <= 8; order += 4) {
-				most = int(pool[i] / (4096 * 2 ^ order))
-				if (most > 16352) most = 16352
-				line = line sprintf(" %10d (%.2f full)", 8 * (most + 32), 8 * (most + 32) / most)
-			}
-			print line
-		}
 	}
 }
