@@ -3,7 +3,6 @@
  * Zeroed pages of one order on one node, see heap_bin.h
  */
 #include <linux/err.h>
-#include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -13,13 +12,17 @@
 #include "heap_bin.h"
 #include "heap_zero.h"
 
-/* What page_pool_create() accepts at most. */
-#define RING_MAX	16384
-/* ptr_ring frees slots in batches of two cache lines, of up to 128 bytes. */
-#define RING_SLACK	32
+/* Of a page_pool: in 32 KiB, 16 MiB of order 0 with 4 KiB pages. */
+#define RING_SIZE	4096
+/* ptr_ring frees slots in batches of two cache lines, of up to 256 bytes. */
+#define RING_MAX	(RING_SIZE - 64)
 
-/* Base pages to fetch under the lock. */
+/* Pages to put, and base pages to fetch, under the lock. */
+#define PUT_MAX		32
 #define FETCH_PAGES	(SZ_1M >> PAGE_SHIFT)
+
+/* A ring that owns more is not asked for new pages if there can be another. */
+#define RING_FULL	(RING_MAX - FETCH_PAGES - PP_ALLOC_CACHE_REFILL)
 
 /*
  * Under the lock nothing sleeps or reclaims. No reserves, and only memory of the
@@ -28,34 +31,51 @@
 #define BIN_GFP	((GFP_HIGHUSER | __GFP_NOWARN | __GFP_NORETRY | \
 		  __GFP_NOMEMALLOC | __GFP_THISNODE) & ~__GFP_RECLAIM)
 
-static void heap_bin_add_cached(struct heap_bin *bin, long nr)
+/* One of a bin's page_pools */
+struct heap_ring {
+	struct list_head node;
+	struct page_pool *pp;
+	unsigned int cached;	/* pages in @pp, at most RING_MAX */
+};
+
+static void heap_bin_add_cached(struct heap_bin *bin, struct heap_ring *ring,
+				int nr)
 {
 	long nr_pages = nr * (1L << bin->order);
 
+	ring->cached += nr;
 	WRITE_ONCE(bin->cached, bin->cached + nr);
 	atomic_long_add(nr_pages, bin->total);
 	mod_node_page_state(NODE_DATA(bin->nid), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr_pages);
 }
 
-static struct page *heap_bin_alloc(struct heap_bin *bin, gfp_t gfp)
+/* Pages that page_pool got from the page allocator, less those it gave back. */
+static unsigned int heap_ring_pages(const struct heap_ring *ring)
 {
-	KUNIT_STATIC_STUB_REDIRECT(heap_bin_alloc, bin, gfp);
-
-	/* Not page_pool_alloc_pages(): its extra call costs 6 % at 32 MiB. */
-	return netmem_to_page(page_pool_alloc_netmems(bin->pp, gfp));
+	return ring->pp->pages_state_hold_cnt -
+	       atomic_read(&ring->pp->pages_state_release_cnt);
 }
 
-static inline unsigned int heap_bin_fill(struct heap_bin *bin,
-					 struct scatterlist *sg,
-					 unsigned int nr, gfp_t gfp)
+static struct page *heap_ring_alloc(struct heap_ring *ring, gfp_t gfp)
 {
-	unsigned int size = PAGE_SIZE << bin->order;
+	KUNIT_STATIC_STUB_REDIRECT(heap_ring_alloc, ring, gfp);
+
+	/* Not page_pool_alloc_pages(): its extra call costs 6 % at 32 MiB. */
+	return netmem_to_page(page_pool_alloc_netmems(ring->pp, gfp));
+}
+
+static inline unsigned int heap_ring_fill(struct heap_ring *ring,
+					  struct scatterlist *sg,
+					  unsigned int nr, unsigned int order,
+					  gfp_t gfp)
+{
+	unsigned int size = PAGE_SIZE << order;
 	struct page *page;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		page = heap_bin_alloc(bin, gfp);
+		page = heap_ring_alloc(ring, gfp);
 		if (!page)
 			break;
 		sg_set_page(sg + i, page, size, 0);
@@ -76,16 +96,65 @@ static inline unsigned int heap_bin_fill(struct heap_bin *bin,
 unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
 			   unsigned int nr)
 {
+	struct heap_ring *ring;
+	unsigned int got = 0, n;
+
 	/* Do not wait for a task that found the same and is fetching. */
 	if (!READ_ONCE(bin->cached))
 		return 0;
 
 	mutex_lock(&bin->lock);
-	nr = heap_bin_fill(bin, sg, min(nr, bin->cached), BIN_GFP | __GFP_ZERO);
-	heap_bin_add_cached(bin, -(long)nr);
+	list_for_each_entry(ring, &bin->rings, node) {
+		if (!ring->cached)
+			continue;
+		n = heap_ring_fill(ring, sg + got, min(nr - got, ring->cached),
+				   bin->order, BIN_GFP | __GFP_ZERO);
+		heap_bin_add_cached(bin, ring, -(int)n);
+		got += n;
+		if (got == nr)
+			break;
+	}
 	mutex_unlock(&bin->lock);
 
-	return nr;
+	return got;
+}
+
+/*
+ * The ring with the fewest pages, so that all find room when they come back, or a
+ * new one if @max pages can be kept. The lock is dropped to make it.
+ */
+static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
+{
+	struct page_pool_params params = {
+		.order = bin->order,
+		.nid = bin->nid,
+		.pool_size = RING_SIZE,
+	};
+	struct heap_ring *ring, *best = NULL;
+
+	list_for_each_entry(ring, &bin->rings, node)
+		if (!best || heap_ring_pages(ring) < heap_ring_pages(best))
+			best = ring;
+	if ((best && heap_ring_pages(best) <= RING_FULL) ||
+	    (unsigned long)bin->nr_rings * RING_FULL >= max ||
+	    bin->order > MAX_PAGE_ORDER)
+		return best;
+
+	bin->nr_rings++;
+	mutex_unlock(&bin->lock);
+	ring = kzalloc_obj(*ring);
+	params.init_arg = ring;
+	if (ring)
+		ring->pp = page_pool_create(&params);
+	mutex_lock(&bin->lock);
+	if (!ring || IS_ERR(ring->pp)) {
+		bin->nr_rings--;
+		kfree(ring);
+		return NULL;
+	}
+	list_add_tail(&ring->node, &bin->rings);
+
+	return ring;
 }
 
 /**
@@ -93,34 +162,38 @@ unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
  * @bin:	the bin
  * @sg:		entries to set to them
  * @nr:		how many
+ * @max_pages:	bound of all bins, in base pages
  *
  * The pages are zeroed, and the bin's from then on. page_pool gets order 0 in
  * bulk (%PP_ALLOC_CACHE_REFILL); what was not asked for stays cached.
  *
- * Context: may sleep, but neither for memory nor for another task that fetches.
+ * Context: may sleep; for memory, or a task that fetches, only if it had to make
+ * a page_pool.
  * Return: how many were got; if 0, ask the page allocator.
  */
 unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
-			    unsigned int nr)
+			    unsigned int nr, unsigned long max_pages)
 {
 	gfp_t gfp = bin->order ? BIN_GFP : BIN_GFP | __GFP_ZERO;
+	struct heap_ring *ring;
 	unsigned int i;
 	u32 held;
 
 	if (!mutex_trylock(&bin->lock))
 		return 0;
 
-	/* Somebody was faster, and what is cached is zeroed. */
-	if (bin->cached) {
+	ring = heap_bin_ring(bin, max_pages >> bin->order);
+	if (!ring || bin->cached) {
+		/* If somebody was faster, what is cached is zeroed. */
 		mutex_unlock(&bin->lock);
 		return heap_bin_take(bin, sg, nr);
 	}
 
 	/* What page_pool has ever got from the page allocator; wraps. */
-	held = bin->pp->pages_state_hold_cnt;
-	nr = heap_bin_fill(bin, sg, umin(nr, umax(FETCH_PAGES >> bin->order, 1)),
-			   gfp);
-	heap_bin_add_cached(bin, bin->pp->pages_state_hold_cnt - held - nr);
+	held = ring->pp->pages_state_hold_cnt;
+	nr = umin(nr, umax(FETCH_PAGES >> bin->order, 1));
+	nr = heap_ring_fill(ring, sg, nr, bin->order, gfp);
+	heap_bin_add_cached(bin, ring, ring->pp->pages_state_hold_cnt - held - nr);
 	mutex_unlock(&bin->lock);
 
 	/* Outside the lock, unless the page allocator has zeroed them. */
@@ -134,45 +207,56 @@ unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 
 /**
  * heap_bin_put - give zeroed pages back to their bin
- * @bin:	the bin, which must own them
+ * @bin:	the bin that owns the first one
  * @pages:	head pages
  * @nr:		how many
  *
  * What does not fit goes to the page allocator.
  *
  * Context: may sleep.
+ * Return: how many were dealt with, from the first on.
  */
-void heap_bin_put(struct heap_bin *bin, struct page **pages, unsigned int nr)
+unsigned int heap_bin_put(struct heap_bin *bin, struct page **pages,
+			  unsigned int nr)
 {
-	unsigned int keep, kept = 0, i;
+	struct page_pool *pp = pages[0]->pp;
+	struct heap_ring *ring = pp->slow.init_arg;
+	unsigned int kept = 0, i;
 
 	mutex_lock(&bin->lock);
-	keep = min(nr, bin->max - min(bin->max, bin->cached));
-	for (i = 0; i < keep; i++) {
-		page_pool_put_full_page(bin->pp, pages[i], true);
+	nr = min(nr, PUT_MAX);
+	for (i = 0; i < nr && pages[i]->pp == pp; i++) {
+		if (ring->cached + kept < RING_MAX)
+			page_pool_put_full_page(pp, pages[i], true);
+		else
+			heap_bin_release(pages[i]);
 		/* If somebody holds a reference, page_pool has let go of it. */
-		kept += heap_bin_owns(pages[i]) && pages[i]->pp == bin->pp;
+		kept += heap_bin_owns(pages[i]) && pages[i]->pp == pp;
 	}
-	heap_bin_add_cached(bin, kept);
+	heap_bin_add_cached(bin, ring, kept);
+	/* Where the next one to take pages looks first. */
+	list_move(&ring->node, &bin->rings);
 	mutex_unlock(&bin->lock);
 
-	for (i = keep; i < nr; i++)
-		heap_bin_release(bin, pages[i]);
+	return i;
 }
 
 /**
- * heap_bin_release - give a page to the page allocator
- * @bin:	the bin that owns it
+ * heap_bin_release - give a page to the page allocator, whoever owns it
  * @page:	head page, in use or zeroed
  *
  * Context: any task context, also in reclaim. Takes no lock.
  */
-void heap_bin_release(struct heap_bin *bin, struct page *page)
+void heap_bin_release(struct page *page)
 {
-	/* page_pool lets go of a page that comes with a second reference. */
-	get_page(page);
-	page_pool_put_full_page(bin->pp, page, false);
-	__free_pages(page, bin->order);
+	unsigned int order = compound_order(page);
+
+	if (heap_bin_owns(page)) {
+		/* page_pool lets go of one that comes with a second reference. */
+		get_page(page);
+		page_pool_put_full_page(page->pp, page, false);
+	}
+	__free_pages(page, order);
 }
 
 /**
@@ -186,8 +270,9 @@ void heap_bin_release(struct heap_bin *bin, struct page *page)
  */
 unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait)
 {
+	unsigned int done = 0, n, i;
+	struct heap_ring *ring;
 	struct page *page;
-	unsigned int i;
 
 	if (!READ_ONCE(bin->cached))
 		return 0;
@@ -196,17 +281,49 @@ unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait)
 	else if (!mutex_trylock(&bin->lock))
 		return 0;
 
-	nr = min(nr, bin->cached);
-	for (i = 0; i < nr; i++) {
-		page = heap_bin_alloc(bin, BIN_GFP | __GFP_ZERO);
-		if (!page)
+	/* Those first that pages were put into long ago. */
+	list_for_each_entry_reverse(ring, &bin->rings, node) {
+		n = min(nr - done, ring->cached);
+		for (i = 0; i < n; i++) {
+			page = heap_ring_alloc(ring, BIN_GFP | __GFP_ZERO);
+			if (!page)
+				break;
+			heap_bin_release(page);
+		}
+		heap_bin_add_cached(bin, ring, -(int)i);
+		done += i;
+		if (done == nr)
 			break;
-		heap_bin_release(bin, page);
 	}
-	heap_bin_add_cached(bin, -(long)i);
 	mutex_unlock(&bin->lock);
 
-	return i;
+	return done;
+}
+
+/**
+ * heap_bin_trim_rings - give back page_pools that have no pages, but the last one
+ * @bin:	the bin
+ *
+ * Context: may sleep, but not in reclaim: page_pool has a mutex for its list.
+ */
+void heap_bin_trim_rings(struct heap_bin *bin)
+{
+	struct heap_ring *ring, *next;
+	LIST_HEAD(unused);
+
+	mutex_lock(&bin->lock);
+	list_for_each_entry_safe(ring, next, &bin->rings, node) {
+		if (bin->nr_rings == 1 || heap_ring_pages(ring))
+			continue;
+		list_move(&ring->node, &unused);
+		bin->nr_rings--;
+	}
+	mutex_unlock(&bin->lock);
+
+	list_for_each_entry_safe(ring, next, &unused, node) {
+		page_pool_destroy(ring->pp);
+		kfree(ring);
+	}
 }
 
 /**
@@ -218,54 +335,33 @@ unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait)
  */
 unsigned int heap_bin_inflight(struct heap_bin *bin)
 {
-	s32 inflight;
+	struct heap_ring *ring;
+	unsigned int nr;
 
 	mutex_lock(&bin->lock);
-	inflight = bin->pp->pages_state_hold_cnt - bin->cached -
-		   atomic_read(&bin->pp->pages_state_release_cnt);
+	nr = -bin->cached;
+	list_for_each_entry(ring, &bin->rings, node)
+		nr += heap_ring_pages(ring);
 	mutex_unlock(&bin->lock);
 
-	/* Pages may have been released meanwhile. */
-	return max(inflight, 0);
+	return nr;
 }
 
 /**
- * heap_bin_create - make an empty bin
+ * heap_bin_init - make an empty bin
+ * @bin:	zeroed memory
  * @order:	of the pages
  * @nid:	their node
- * @max_pages:	bound in base pages
  * @total:	where to count cached base pages
- *
- * Context: may sleep.
- * Return: the bin or %NULL.
  */
-struct heap_bin *heap_bin_create(unsigned int order, int nid,
-				 unsigned long max_pages, atomic_long_t *total)
+void heap_bin_init(struct heap_bin *bin, unsigned int order, int nid,
+		   atomic_long_t *total)
 {
-	struct page_pool_params params = {
-		.order = order,
-		.nid = nid,
-	};
-	struct heap_bin *bin;
-
-	bin = kzalloc_obj(*bin);
-	if (!bin)
-		return NULL;
-
 	mutex_init(&bin->lock);
+	INIT_LIST_HEAD(&bin->rings);
 	bin->order = order;
 	bin->nid = nid;
-	bin->max = min(max_pages >> order, RING_MAX - RING_SLACK);
 	bin->total = total;
-
-	params.pool_size = bin->max + RING_SLACK;
-	bin->pp = page_pool_create(&params);
-	if (IS_ERR(bin->pp)) {
-		kfree(bin);
-		return NULL;
-	}
-
-	return bin;
 }
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Zeroed pages of one order on one node, in a net page_pool
+ * Zeroed pages of one order on one node, in net page_pools
  *
  * page_pool was made for one consumer in softirq context. A bin adds a mutex for
  * that side, an exact count of cached pages, their accounting as reclaimable
@@ -14,48 +14,51 @@
  * while a buffer uses it; heap_bin_owns() tells. It must come back by
  * heap_bin_put() or heap_bin_release(), never by __free_pages().
  *
- * page_pool's ring ends at 16384 entries, 64 MiB of order 0 with 4 KiB pages.
+ * A page_pool's ring has a fixed size. A bin makes another one when each of those
+ * it has owns as many pages as it can keep, until together they can keep what the
+ * bound allows. All but one are given back when they own none.
  */
 #ifndef _DMABUF_HEAP_BIN_H
 #define _DMABUF_HEAP_BIN_H
 
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 
-struct page_pool;
 struct scatterlist;
 
 /**
  * struct heap_bin - zeroed pages of one order on one node
- * @lock:	its holder is page_pool's one consumer
- * @pp:		where the pages are
+ * @lock:	its holder is the one consumer of each page_pool
+ * @rings:	page_pools, the one that pages were put into last first
+ * @nr_rings:	how many
  * @order:	of the pages
  * @nid:	their node
- * @max:	bound for @cached
- * @cached:	pages in @pp; written under @lock
+ * @cached:	pages in @rings; written under @lock
  * @total:	base pages cached, of all bins of the heap
  */
 struct heap_bin {
-	struct mutex lock;	/* page_pool's consumer side */
-	struct page_pool *pp;
+	struct mutex lock;	/* consumer side and rings */
+	struct list_head rings;
+	unsigned int nr_rings;
 	unsigned int order;
 	int nid;
-	unsigned int max;
 	unsigned int cached;
 	atomic_long_t *total;
 };
 
-struct heap_bin *heap_bin_create(unsigned int order, int nid,
-				 unsigned long max_pages, atomic_long_t *total);
+void heap_bin_init(struct heap_bin *bin, unsigned int order, int nid,
+		   atomic_long_t *total);
 
 unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
 			   unsigned int nr);
 unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
-			    unsigned int nr);
-void heap_bin_put(struct heap_bin *bin, struct page **pages, unsigned int nr);
-void heap_bin_release(struct heap_bin *bin, struct page *page);
+			    unsigned int nr, unsigned long max_pages);
+unsigned int heap_bin_put(struct heap_bin *bin, struct page **pages,
+			  unsigned int nr);
+void heap_bin_release(struct page *page);
 unsigned int heap_bin_shrink(struct heap_bin *bin, unsigned int nr, bool wait);
-
+void heap_bin_trim_rings(struct heap_bin *bin);
 unsigned int heap_bin_inflight(struct heap_bin *bin);
 
 /* Whether a page must go back by heap_bin_put() or heap_bin_release(). */

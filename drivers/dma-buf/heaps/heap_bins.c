@@ -11,34 +11,14 @@
 /* Sizes that IOMMUs map well; the system heap has always used these. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-static struct heap_bin *heap_bins_of(const struct heap_bins *bins,
-				     struct page *page)
+static struct heap_bin *heap_bins_of(struct heap_bins *bins, struct page *page)
 {
 	unsigned int order = compound_order(page), i = 0;
 
 	while (heap_orders[i] > order)
 		i++;
 
-	return bins->bin[page_to_nid(page)][i];
-}
-
-/**
- * heap_bins_have_room - whether to keep a page
- * @bins:	the bins
- * @page:	head page, owned by one of them
- * @more:	base pages that will be put before it
- *
- * Return: false if the bound or the page's bin is reached; a snapshot.
- */
-bool heap_bins_have_room(const struct heap_bins *bins, struct page *page,
-			 unsigned long more)
-{
-	const struct heap_bin *bin = heap_bins_of(bins, page);
-
-	more += atomic_long_read(&bins->nr_pages) + compound_nr(page);
-
-	return more <= READ_ONCE(bins->max_pages) &&
-	       READ_ONCE(bin->cached) < bin->max;
+	return &bins->bin[page_to_nid(page)][i];
 }
 
 /**
@@ -51,16 +31,10 @@ bool heap_bins_have_room(const struct heap_bins *bins, struct page *page,
  */
 void heap_bins_put(struct heap_bins *bins, struct page **pages, unsigned int nr)
 {
-	struct heap_bin *bin;
-	unsigned int run;
+	unsigned int done;
 
-	for (; nr; pages += run, nr -= run) {
-		bin = heap_bins_of(bins, pages[0]);
-		for (run = 1; run < nr; run++)
-			if (heap_bins_of(bins, pages[run]) != bin)
-				break;
-		heap_bin_put(bin, pages, run);
-	}
+	for (; nr; pages += done, nr -= done)
+		done = heap_bin_put(heap_bins_of(bins, pages[0]), pages, nr);
 }
 
 /**
@@ -68,38 +42,22 @@ void heap_bins_put(struct heap_bins *bins, struct page **pages, unsigned int nr)
  * @bins:	the bins
  * @nid:	the node
  *
- * Context: may sleep, but not for memory.
+ * Context: may sleep.
  */
 void heap_bins_refill(struct heap_bins *bins, int nid)
 {
-	struct heap_bin *bin = bins->bin[nid][HEAP_NR_ORDERS - 1];
+	struct heap_bin *bin = &bins->bin[nid][HEAP_NR_ORDERS - 1];
 	struct scatterlist sg = { };
 	struct page *page;
 
-	if (!bin || READ_ONCE(bin->cached) ||
-	    atomic_long_read(&bins->nr_pages) >= READ_ONCE(bins->max_pages))
+	if (READ_ONCE(bin->cached) || !heap_bins_have_room(bins, 1))
 		return;
 
 	/* That brings PP_ALLOC_CACHE_REFILL of them. */
-	if (heap_bin_fetch(bin, &sg, 1)) {
+	if (heap_bin_fetch(bin, &sg, 1, READ_ONCE(bins->max_pages))) {
 		page = sg_page(&sg);
 		heap_bin_put(bin, &page, 1);
 	}
-}
-
-/**
- * heap_bins_release - give a page to the page allocator, whoever owns it
- * @bins:	the bins
- * @page:	head page
- *
- * Context: any task context, also in reclaim.
- */
-void heap_bins_release(struct heap_bins *bins, struct page *page)
-{
-	if (heap_bin_owns(page))
-		heap_bin_release(heap_bins_of(bins, page), page);
-	else
-		__free_pages(page, compound_order(page));
 }
 
 /**
@@ -116,10 +74,8 @@ unsigned long heap_bins_pages_on(const struct heap_bins *bins, int nid)
 	unsigned int i;
 
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		bin = bins->bin[nid][i];
-		if (bin)
-			nr_pages += (unsigned long)READ_ONCE(bin->cached) <<
-				    bin->order;
+		bin = &bins->bin[nid][i];
+		nr_pages += (unsigned long)READ_ONCE(bin->cached) << bin->order;
 	}
 
 	return nr_pages;
@@ -129,15 +85,10 @@ static unsigned long heap_bins_shrink_one(struct heap_bins *bins, int nid,
 					  unsigned int i, unsigned long nr_pages,
 					  bool wait)
 {
-	struct heap_bin *bin = bins->bin[nid][i];
-	unsigned long nr;
+	struct heap_bin *bin = &bins->bin[nid][i];
+	unsigned int nr = ((nr_pages - 1) >> bin->order) + 1;
 
-	if (!bin || !nr_pages)
-		return 0;
-
-	nr = heap_bin_shrink(bin, ((nr_pages - 1) >> heap_orders[i]) + 1, wait);
-
-	return nr << heap_orders[i];
+	return (unsigned long)heap_bin_shrink(bin, nr, wait) << bin->order;
 }
 
 /**
@@ -189,25 +140,28 @@ void heap_bins_trim(struct heap_bins *bins)
 	}
 }
 
-/**
- * heap_bins_create - make the bins that there is memory for
- * @bins:	zeroed memory, for nr_node_ids nodes
- *
- * The heap does without the others.
- *
- * Context: may sleep.
- */
-void heap_bins_create(struct heap_bins *bins)
+/* heap_bin_trim_rings() of all bins; not in reclaim either. */
+void heap_bins_trim_rings(struct heap_bins *bins)
 {
 	unsigned int i;
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY)
 		for (i = 0; i < HEAP_NR_ORDERS; i++)
-			if (heap_orders[i] <= MAX_PAGE_ORDER)
-				/* The bound can be raised up to all memory. */
-				bins->bin[nid][i] =
-					heap_bin_create(heap_orders[i], nid,
-							totalram_pages(),
-							&bins->nr_pages);
+			heap_bin_trim_rings(&bins->bin[nid][i]);
+}
+
+/**
+ * heap_bins_init - make empty bins
+ * @bins:	zeroed memory, for nr_node_ids nodes
+ */
+void heap_bins_init(struct heap_bins *bins)
+{
+	unsigned int i;
+	int nid;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		for (i = 0; i < HEAP_NR_ORDERS; i++)
+			heap_bin_init(&bins->bin[nid][i], heap_orders[i], nid,
+				      &bins->nr_pages);
 }

@@ -21,26 +21,32 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
  * struct heap_bins - all bins of a heap
  * @nr_pages:	base pages cached
  * @max_pages:	bound for @nr_pages; may be exceeded until heap_bins_trim()
- * @bin:	[node][index into heap_orders]; %NULL where there is none
+ * @bin:	[node][index into heap_orders]
  */
 struct heap_bins {
 	atomic_long_t nr_pages;
 	unsigned long max_pages;
-	struct heap_bin *bin[][HEAP_NR_ORDERS];
+	struct heap_bin bin[][HEAP_NR_ORDERS];
 };
 
-void heap_bins_create(struct heap_bins *bins);
+void heap_bins_init(struct heap_bins *bins);
 
-bool heap_bins_have_room(const struct heap_bins *bins, struct page *page,
-			 unsigned long more);
 void heap_bins_put(struct heap_bins *bins, struct page **pages, unsigned int nr);
 void heap_bins_refill(struct heap_bins *bins, int nid);
-void heap_bins_release(struct heap_bins *bins, struct page *page);
 
 unsigned long heap_bins_pages_on(const struct heap_bins *bins, int nid);
 unsigned long heap_bins_shrink(struct heap_bins *bins, int nid,
 			       unsigned long nr_pages);
 void heap_bins_trim(struct heap_bins *bins);
+void heap_bins_trim_rings(struct heap_bins *bins);
+
+/* Whether so many base pages more may be kept; a snapshot. */
+static inline bool heap_bins_have_room(const struct heap_bins *bins,
+				       unsigned long nr_pages)
+{
+	return atomic_long_read(&bins->nr_pages) + nr_pages <=
+	       READ_ONCE(bins->max_pages);
+}
 
 /**
  * heap_bins_local - the bin that a task may take pages from
@@ -51,7 +57,7 @@ void heap_bins_trim(struct heap_bins *bins);
  * task's memory comes from: the page allocator knows the rules.
  */
 static inline struct heap_bin *
-heap_bins_local(const struct heap_bins *bins, unsigned int i)
+heap_bins_local(struct heap_bins *bins, unsigned int i)
 {
 	int nid = numa_mem_id();
 
@@ -61,7 +67,7 @@ heap_bins_local(const struct heap_bins *bins, unsigned int i)
 		return NULL;
 #endif
 
-	return bins->bin[nid][i];
+	return &bins->bin[nid][i];
 }
 
 #endif /* _DMABUF_HEAP_BINS_H */

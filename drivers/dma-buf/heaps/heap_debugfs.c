@@ -46,9 +46,7 @@ static int stats_show(struct seq_file *m, void *unused)
 		unsigned long cached = 0, inflight = 0;
 
 		for_each_node_state(nid, N_MEMORY) {
-			bin = pool->bins->bin[nid][i];
-			if (!bin)
-				continue;
+			bin = &pool->bins->bin[nid][i];
 			cached += READ_ONCE(bin->cached);
 			inflight += heap_bin_inflight(bin);
 		}

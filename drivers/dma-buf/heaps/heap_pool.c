@@ -55,7 +55,8 @@ static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg
 		}
 
 		if (order || missing >= BULK_PAGES)
-			got = heap_bin_fetch(bin, sg, nr);
+			got = heap_bin_fetch(bin, sg, nr,
+					     READ_ONCE(pool->bins->max_pages));
 		/* Of order 0, more may have come than was asked for. */
 		if (!order)
 			heap_bins_trim(pool->bins);
@@ -164,7 +165,7 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 		if (heap_bin_owns(page))
 			heap_bins_put(pool->bins, &page, 1);
 		else
-			heap_bins_release(pool->bins, page);
+			heap_bin_release(page);
 	}
 	heap_bins_trim(pool->bins);
 	heap_sgl_fini(sgl);
@@ -248,6 +249,7 @@ void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
 	WRITE_ONCE(pool->recycle->queue.max_pages, queue_pages);
 	WRITE_ONCE(pool->bins->max_pages, pool_pages);
 	heap_bins_trim(pool->bins);
+	heap_bins_trim_rings(pool->bins);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
 
@@ -285,7 +287,7 @@ struct heap_pool *heap_pool_create(const char *name,
 		return NULL;
 	}
 
-	heap_bins_create(pool->bins);
+	heap_bins_init(pool->bins);
 	pool->shrinker->count_objects = heap_pool_shrinker_count;
 	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
 	/* Mostly a watermark boost: reclaim that gets less may kill a task. */

@@ -82,7 +82,7 @@ static void heap_batch_flush(struct heap_batch *batch)
 	} else {
 		/* Nobody may see again what could not be zeroed. */
 		for (i = 0; i < batch->nr; i++)
-			heap_bins_release(recycle->bins, batch->pages[i]);
+			heap_bin_release(batch->pages[i]);
 		atomic_long_add(batch->nr_pages, &recycle->zero_failed);
 	}
 	batch->nr = 0;
@@ -104,11 +104,11 @@ static bool heap_page_poisoned(struct page *page)
 
 static void heap_batch_gather(struct heap_batch *batch, struct page *page)
 {
-	struct heap_bins *bins = batch->taken.recycle->bins;
+	const struct heap_bins *bins = batch->taken.recycle->bins;
 
 	/* Whoever else holds a reference may still write after we have zeroed it. */
 	if (heap_bin_owns(page) && page_count(page) == 1 &&
-	    heap_bins_have_room(bins, page, batch->nr_pages) &&
+	    heap_bins_have_room(bins, batch->nr_pages + compound_nr(page)) &&
 	    !heap_page_poisoned(page)) {
 		batch->pages[batch->nr++] = page;
 		batch->nr_pages += compound_nr(page);
@@ -117,7 +117,7 @@ static void heap_batch_gather(struct heap_batch *batch, struct page *page)
 
 	if (!PageCompound(page) && !heap_bin_owns(page))
 		batch->refill_nid = page_to_nid(page);
-	heap_bins_release(bins, page);
+	heap_bin_release(page);
 }
 
 static void heap_recycle_add_queued(struct heap_recycle *recycle, int nid,
@@ -180,7 +180,7 @@ static void heap_recycle_dispose(void *taker, bool last)
 		if (batch)
 			heap_batch_gather(batch, page);
 		else
-			heap_bins_release(bins, page);
+			heap_bin_release(page);
 	}
 	taken->nr = 0;
 	if (!batch || (batch->nr_pages < HEAP_ZERO_BATCH && !last))
@@ -193,6 +193,8 @@ static void heap_recycle_dispose(void *taker, bool last)
 	heap_batch_flush(batch);
 	/* Others may have filled the room meanwhile. */
 	heap_bins_trim(bins);
+	if (last)
+		heap_bins_trim_rings(bins);
 }
 
 static void heap_recycle_release(struct deferred_free_queue *queue,
@@ -232,7 +234,7 @@ void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
 	}
 
 	while ((page = heap_sgl_pop(sgl)))
-		heap_bins_release(recycle->bins, page);
+		heap_bin_release(page);
 	heap_recycle_release(&recycle->queue, &sgl->item);
 }
 

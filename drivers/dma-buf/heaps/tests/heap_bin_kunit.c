@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of a bin: a page in it is zeroed, nobody else's and counted, there are
- * no more than its bound, and they can be had back
+ * KUnit tests of a bin: a page in it is zeroed, nobody else's and counted, there is
+ * room for all of them, and they can be had back
  */
 #include "heap_kunit.h"
 
@@ -19,9 +19,10 @@ static const struct bin_param {
 KUNIT_ARRAY_PARAM_DESC(bin, bin_params, desc);
 
 #define BIN_PAGES	256
+#define MAX_PAGES	(8UL * BIN_PAGES)
 
 struct bin_ctx {
-	struct heap_bin *bin;
+	struct heap_bin bin;
 	unsigned int order;
 	unsigned int nr;
 	unsigned int rest;	/* what a fetch of @nr leaves in the bin */
@@ -73,10 +74,18 @@ static void expect_counts(struct kunit *test, unsigned int cached,
 	struct bin_ctx *ctx = test->priv;
 	long nr_pages = (long)cached << ctx->order;
 
-	KUNIT_EXPECT_EQ(test, cached, ctx->bin->cached);
-	KUNIT_EXPECT_EQ(test, inflight, heap_bin_inflight(ctx->bin));
+	KUNIT_EXPECT_EQ(test, cached, ctx->bin.cached);
+	KUNIT_EXPECT_EQ(test, inflight, heap_bin_inflight(&ctx->bin));
 	KUNIT_EXPECT_EQ(test, nr_pages, atomic_long_read(&ctx->total));
 	heap_test_expect_reclaimable(test, ctx->nid, ctx->reclaimable + nr_pages);
+}
+
+static void put_pages(struct heap_bin *bin, struct page **pages, unsigned int nr)
+{
+	unsigned int done;
+
+	for (; nr; pages += done, nr -= done)
+		done = heap_bin_put(bin, pages, nr);
 }
 
 /* All that the test works with; a call gets what is to be had at once. */
@@ -87,7 +96,8 @@ static void fetch_all(struct kunit *test)
 
 	dirty_memory(ctx);
 	for (done = 0; done < ctx->nr; done += got) {
-		got = heap_bin_fetch(ctx->bin, ctx->sg + done, ctx->nr - done);
+		got = heap_bin_fetch(&ctx->bin, ctx->sg + done, ctx->nr - done,
+				     MAX_PAGES);
 		KUNIT_ASSERT_GT_MSG(test, got, 0U, "memory is fragmented");
 	}
 	expect_pages(test, ctx->nr);
@@ -100,19 +110,19 @@ static void test_recycle(struct kunit *test)
 	struct bin_ctx *ctx = test->priv;
 	unsigned int all = ctx->nr + ctx->rest;
 
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(ctx->bin, ctx->sg, 1));
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, true));
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(&ctx->bin, ctx->sg, 1));
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(&ctx->bin, 1, true));
 	expect_counts(test, 0, 0);
 	fetch_all(test);
-	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
+	put_pages(&ctx->bin, ctx->pages, ctx->nr);
 	expect_counts(test, all, 0);
 
-	KUNIT_EXPECT_EQ(test, 2U, heap_bin_take(ctx->bin, ctx->sg, 2));
+	KUNIT_EXPECT_EQ(test, 2U, heap_bin_take(&ctx->bin, ctx->sg, 2));
 	expect_counts(test, all - 2, 2);
-	KUNIT_EXPECT_EQ(test, all - 2, heap_bin_take(ctx->bin, ctx->sg + 2, all));
+	KUNIT_EXPECT_EQ(test, all - 2, heap_bin_take(&ctx->bin, ctx->sg + 2, all));
 	expect_counts(test, 0, all);
 	expect_pages(test, all);
-	heap_bin_put(ctx->bin, ctx->pages, all);
+	put_pages(&ctx->bin, ctx->pages, all);
 }
 
 /* What leaves is the page allocator's again, also if somebody else holds it. */
@@ -124,9 +134,9 @@ static void test_release(struct kunit *test)
 
 	fetch_all(test);
 	get_page(pages[0]);
-	heap_bin_release(ctx->bin, pages[0]);
+	heap_bin_release(pages[0]);
 	get_page(pages[1]);
-	heap_bin_put(ctx->bin, pages + 1, 2);
+	put_pages(&ctx->bin, pages + 1, 2);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_FALSE(test, heap_bin_owns(pages[i]));
 		KUNIT_EXPECT_EQ(test, 1, page_count(pages[i]));
@@ -134,28 +144,61 @@ static void test_release(struct kunit *test)
 	}
 	expect_counts(test, ctx->rest + 1, ctx->nr - 3);
 	for (i = 3; i < ctx->nr; i++)
-		heap_bin_release(ctx->bin, pages[i]);
+		heap_bin_release(pages[i]);
 	expect_counts(test, ctx->rest + 1, 0);
 }
 
-/* Never more than its bound, and down to nothing. */
-static void test_bound(struct kunit *test)
+/* As many as wanted, down to nothing. */
+static void test_shrink(struct kunit *test)
 {
 	struct bin_ctx *ctx = test->priv;
-	unsigned int max = ctx->nr - 2;
+	unsigned int all = ctx->nr + ctx->rest;
 
-	ctx->bin->max = max;
 	fetch_all(test);
-	KUNIT_EXPECT_EQ(test, ctx->rest, heap_bin_shrink(ctx->bin, ctx->rest, true));
-	heap_bin_put(ctx->bin, ctx->pages, max - 1);
-	heap_bin_put(ctx->bin, ctx->pages + max - 1, 3);
-	expect_counts(test, max, 0);
-
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 0, false));
-	KUNIT_EXPECT_EQ(test, 2U, heap_bin_shrink(ctx->bin, 2, false));
-	expect_counts(test, max - 2, 0);
-	KUNIT_EXPECT_EQ(test, max - 2, heap_bin_shrink(ctx->bin, max, false));
+	put_pages(&ctx->bin, ctx->pages, ctx->nr);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(&ctx->bin, 0, false));
+	KUNIT_EXPECT_EQ(test, 2U, heap_bin_shrink(&ctx->bin, 2, false));
+	expect_counts(test, all - 2, 0);
+	KUNIT_EXPECT_EQ(test, all - 2, heap_bin_shrink(&ctx->bin, all, false));
 	expect_counts(test, 0, 0);
+}
+
+/* One page_pool takes no more than it can; with more of them all can be kept. */
+static void test_rings(struct kunit *test)
+{
+	static const unsigned int max_rings[] = { 1, 2 };
+	struct bin_ctx *ctx = test->priv;
+	unsigned int nr = RING_MAX + ctx->nr + ctx->rest, done, got, i;
+	struct scatterlist *sg;
+	struct page **pages;
+
+	if (ctx->order)
+		kunit_skip(test, "too much memory");
+	sg = kunit_kcalloc(test, nr, sizeof(*sg), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sg);
+	pages = kunit_kcalloc(test, nr, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+
+	for (i = 0; i < ARRAY_SIZE(max_rings); i++) {
+		for (done = 0; done < nr; done += got) {
+			got = heap_bin_take(&ctx->bin, sg + done, nr - done) ?:
+			      heap_bin_fetch(&ctx->bin, sg + done, nr - done,
+					     max_rings[i] * RING_FULL);
+			KUNIT_ASSERT_GT(test, got, 0U);
+		}
+		for (done = 0; done < nr; done++)
+			pages[done] = sg_page(&sg[done]);
+		KUNIT_EXPECT_EQ(test, max_rings[i], ctx->bin.nr_rings);
+
+		got = ctx->bin.cached;
+		put_pages(&ctx->bin, pages, nr);
+		expect_counts(test, umin(max_rings[i] * RING_MAX, nr + got), 0);
+		heap_bin_trim_rings(&ctx->bin);
+		KUNIT_EXPECT_EQ(test, max_rings[i], ctx->bin.nr_rings);
+		heap_bin_shrink(&ctx->bin, UINT_MAX, true);
+		heap_bin_trim_rings(&ctx->bin);
+		KUNIT_EXPECT_EQ(test, 1U, ctx->bin.nr_rings);
+	}
 }
 
 static struct heap_bin *used_bin;
@@ -182,9 +225,13 @@ struct work_struct *heap_test_use_bin(struct heap_bin *bin)
 
 void heap_test_destroy_bin(struct heap_bin *bin)
 {
-	heap_bin_add_cached(bin, -(long)bin->cached);
-	page_pool_destroy(bin->pp);
-	kfree(bin);
+	struct heap_ring *ring, *next;
+
+	heap_bin_shrink(bin, UINT_MAX, true);
+	list_for_each_entry_safe(ring, next, &bin->rings, node) {
+		page_pool_destroy(ring->pp);
+		kfree(ring);
+	}
 }
 
 /* Only a shrinker that has to waits for somebody who uses the bin. */
@@ -194,18 +241,18 @@ static void test_used(struct kunit *test)
 	struct work_struct *work;
 
 	fetch_all(test);
-	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
-	work = heap_test_use_bin(ctx->bin);
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_fetch(ctx->bin, ctx->sg, 1));
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, false));
+	put_pages(&ctx->bin, ctx->pages, ctx->nr);
+	work = heap_test_use_bin(&ctx->bin);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_fetch(&ctx->bin, ctx->sg, 1, MAX_PAGES));
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(&ctx->bin, 1, false));
 	KUNIT_EXPECT_TRUE(test, work_busy(work));
-	KUNIT_EXPECT_EQ(test, 1U, heap_bin_shrink(ctx->bin, 1, true));
+	KUNIT_EXPECT_EQ(test, 1U, heap_bin_shrink(&ctx->bin, 1, true));
 	flush_work(work);
 }
 
-static struct page *stub_alloc_fails(struct heap_bin *bin, gfp_t gfp)
+static struct page *stub_alloc_fails(struct heap_ring *ring, gfp_t gfp)
 {
-	kunit_deactivate_static_stub(kunit_get_current_test(), heap_bin_alloc);
+	kunit_deactivate_static_stub(kunit_get_current_test(), heap_ring_alloc);
 
 	return NULL;
 }
@@ -217,16 +264,16 @@ static void test_alloc(struct kunit *test)
 	unsigned int all = ctx->rest + ctx->nr;
 
 	fetch_all(test);
-	heap_bin_put(ctx->bin, ctx->pages, ctx->nr);
-	kunit_activate_static_stub(test, heap_bin_alloc, stub_alloc_fails);
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(ctx->bin, ctx->sg, 1));
-	kunit_activate_static_stub(test, heap_bin_alloc, stub_alloc_fails);
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(ctx->bin, 1, true));
+	put_pages(&ctx->bin, ctx->pages, ctx->nr);
+	kunit_activate_static_stub(test, heap_ring_alloc, stub_alloc_fails);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(&ctx->bin, ctx->sg, 1));
+	kunit_activate_static_stub(test, heap_ring_alloc, stub_alloc_fails);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(&ctx->bin, 1, true));
 	expect_counts(test, all, 0);
-	KUNIT_EXPECT_EQ(test, 1U, heap_bin_fetch(ctx->bin, ctx->sg, 1));
+	KUNIT_EXPECT_EQ(test, 1U, heap_bin_fetch(&ctx->bin, ctx->sg, 1, MAX_PAGES));
 	expect_counts(test, all - 1, 1);
 	expect_pages(test, 1);
-	heap_bin_put(ctx->bin, ctx->pages, 1);
+	put_pages(&ctx->bin, ctx->pages, 1);
 }
 
 #define NR_USERS	4
@@ -260,7 +307,7 @@ static int stamper_fn(void *data)
 	for (round = 0; !kthread_should_stop(); round++) {
 		nr = round % USER_PAGES + 1;
 		nr = heap_bin_take(user->bin, user->sg, nr) ?:
-		     heap_bin_fetch(user->bin, user->sg, nr);
+		     heap_bin_fetch(user->bin, user->sg, nr, MAX_PAGES);
 		for (i = 0; i < nr; i++) {
 			user->pages[i] = sg_page(&user->sg[i]);
 			if (!stamp(user->pages[i], 0, (unsigned long)user))
@@ -273,7 +320,9 @@ static int stamper_fn(void *data)
 
 		if (round % 64 == 63)
 			heap_bin_shrink(user->bin, 3, false);
-		heap_bin_put(user->bin, user->pages, nr);
+		if (round % 64 == 31)
+			heap_bin_trim_rings(user->bin);
+		put_pages(user->bin, user->pages, nr);
 	}
 
 	return 0;
@@ -288,7 +337,7 @@ static void test_concurrent(struct kunit *test)
 	users = kunit_kcalloc(test, NR_USERS, sizeof(*users), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, users);
 	for (i = 0; i < NR_USERS; i++) {
-		users[i].bin = ctx->bin;
+		users[i].bin = &ctx->bin;
 		users[i].task = kthread_run(stamper_fn, &users[i], "heap_bin_user");
 		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, users[i].task);
 	}
@@ -298,7 +347,7 @@ static void test_concurrent(struct kunit *test)
 			kthread_stop(users[i].task);
 		KUNIT_EXPECT_EQ(test, 0U, users[i].nr_errors);
 	}
-	expect_counts(test, ctx->bin->cached, 0);
+	expect_counts(test, ctx->bin.cached, 0);
 }
 
 static int heap_bin_kunit_init(struct kunit *test)
@@ -315,10 +364,7 @@ static int heap_bin_kunit_init(struct kunit *test)
 	ctx->rest = ctx->order ? 0 : round_up(ctx->nr, HEAP_TEST_BULK) - ctx->nr;
 	ctx->nid = first_memory_node;
 	ctx->reclaimable = heap_test_reclaimable(ctx->nid);
-	ctx->bin = heap_bin_create(ctx->order, ctx->nid,
-				   (unsigned long)BIN_PAGES << ctx->order,
-				   &ctx->total);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->bin);
+	heap_bin_init(&ctx->bin, ctx->order, ctx->nid, &ctx->total);
 	test->priv = ctx;
 
 	return 0;
@@ -332,8 +378,8 @@ static void heap_bin_kunit_exit(struct kunit *test)
 		return;
 
 	/* page_pool waits for ever for what is in use. */
-	KUNIT_EXPECT_EQ(test, 0U, heap_bin_inflight(ctx->bin));
-	heap_test_destroy_bin(ctx->bin);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_inflight(&ctx->bin));
+	heap_test_destroy_bin(&ctx->bin);
 	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&ctx->total));
 	heap_test_expect_reclaimable(test, ctx->nid, ctx->reclaimable);
 }
@@ -341,7 +387,8 @@ static void heap_bin_kunit_exit(struct kunit *test)
 static struct kunit_case heap_bin_cases[] = {
 	KUNIT_CASE_PARAM(test_recycle, bin_gen_params),
 	KUNIT_CASE_PARAM(test_release, bin_gen_params),
-	KUNIT_CASE_PARAM(test_bound, bin_gen_params),
+	KUNIT_CASE_PARAM(test_shrink, bin_gen_params),
+	KUNIT_CASE_PARAM(test_rings, bin_gen_params),
 	KUNIT_CASE_PARAM(test_used, bin_gen_params),
 	KUNIT_CASE_PARAM(test_alloc, bin_gen_params),
 	KUNIT_CASE_PARAM(test_concurrent, bin_gen_params),

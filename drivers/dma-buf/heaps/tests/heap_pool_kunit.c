@@ -446,7 +446,7 @@ static void heap_pool_kunit_exit(struct kunit *test)
 	heap_test_stop_helper(&ctx->recycle->queue);
 	for_each_node_state(nid, N_MEMORY) {
 		for (i = 0; i < HEAP_NR_ORDERS; i++) {
-			bin = ctx->pool->bins->bin[nid][i];
+			bin = &ctx->pool->bins->bin[nid][i];
 			KUNIT_EXPECT_EQ(test, 0U, heap_bin_inflight(bin));
 			heap_test_destroy_bin(bin);
 		}
