@@ -13,6 +13,7 @@
 
 #define VOLUME_MIB	128
 #define RUNS		3
+#define ORDER_MIXED	9
 
 static void bench_zeroing(const char *name, int method, int order, int batch)
 {
@@ -36,18 +37,40 @@ static void bench_zeroing(const char *name, int method, int order, int batch)
 	fflush(stdout);
 }
 
+static void map_only(int method, int order, int batch)
+{
+	static const char * const name[] = { "vm_map_ram", "vmap", "kept" };
+	unsigned long long answer[3];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (probe(answer, "map %d %d %d %d", method, order, batch,
+			  VOLUME_MIB) != 3)
+			fail("%s: no answer", PROBE);
+	printf("mapping %s %d %d %llu %llu %llu\n", name[method], order, batch,
+	       answer[0] / VOLUME_MIB, answer[1] / VOLUME_MIB,
+	       answer[2] / VOLUME_MIB);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
-	static const int orders[] = { 0, 4, 8 };
+	static const int orders[] = { 0, 4, 8, ORDER_MIXED };
 	unsigned int i;
-	int batch;
+	int batch, method;
 
 	progname = "heap-zeroing";
 	bench_setup(argc, argv);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		bench_zeroing("direct", 1, orders[i], 16);
-		for (batch = 1 << (orders[i] ?: 4); batch <= 1024; batch *= 2)
+		bool mixed = orders[i] == ORDER_MIXED;
+
+		bench_zeroing("direct", 1, orders[i], mixed ? 512 : 16);
+		batch = mixed ? 512 : 1 << (orders[i] ?: 4);
+		for (; batch <= 2048; batch *= 2) {
 			bench_zeroing("vmap", 0, orders[i], batch);
+			for (method = 0; method < 3; method++)
+				map_only(method, orders[i], batch);
+		}
 	}
 	return 0;
 }

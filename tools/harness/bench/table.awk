@@ -20,6 +20,13 @@ $1 == "zeroing" {
 	cost[$3, $4] = $5
 	if ($6 > flushes[$4] + 0) flushes[$4] = $6
 }
+$1 == "mapping" {
+	rows++
+	by[$2, $3, $4] = sprintf("%10d %10d", $6, $7)
+	if ($2 == "kept")
+		mapped[++nmapped] = sprintf("%-6s %6d %s %s %s", $3 == 9 ? "mixed" : $3, $4, \
+			by["vm_map_ram", $3, $4], by["vmap", $3, $4], by["kept", $3, $4])
+}
 
 # Bookkeeping of buffers is the same in each report.
 $1 == "memory" && $2 == "buffer" {
@@ -76,19 +83,25 @@ END {
 	if (!rows) exit 1
 	if (table == "zeroing") {
 		printf "zeroing, %s per MiB (and beside the direct map)\n", unit
-		printf "%-12s %18s %18s %18s %14s\n", "batch", "order 0", "order 4", "order 8", "flushes / GiB"
-		printf "%-12s %18d %18d %18d %14s\n", "direct map", direct[0], direct[4], direct[8], "-"
+		printf "%-12s %18s %18s %18s %18s %14s\n", "batch", "order 0", "order 4", "order 8", "mixed", "flushes / GiB"
+		printf "%-12s %18d %18d %18d %18d %14s\n", "direct map", direct[0], direct[4], direct[8], direct[9], "-"
 		for (i = 1; i <= n; i++) {
 			line = sprintf("%-12s", "vmap " batch[i])
 			data = batch[i]
-			for (order = 0; order <= 8; order += 4) {
+			for (j = 0; j < 4; j++) {
+				order = j < 3 ? 4 * j : 9
 				ratio = cost[order, batch[i]] / direct[order]
-				line = line sprintf(" %10d (%.3f)", cost[order, batch[i]], ratio)
-				data = data " " ratio
+				line = line (ratio ? sprintf(" %10d (%.3f)", cost[order, batch[i]], ratio) : \
+					sprintf(" %18s", "-"))
+				if (order != 9)
+					data = data " " ratio
 			}
 			printf "%s %14.1f\n", line, flushes[batch[i]]
 			print data, flushes[batch[i]] > plot
 		}
+		printf "\nmapping alone, ticks per MiB to map and to unmap\n%-6s %6s %21s %21s %21s\n", \
+			"order", "batch", "vm_map_ram()", "vmap()", "one area, kept"
+		for (i = 1; i <= nmapped; i++) print mapped[i]
 	}
 	if (table == "tasks") {
 		print "\nwaiting for locks of any kind, ns"

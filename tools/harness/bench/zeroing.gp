@@ -7,8 +7,8 @@ set output out
 set title "Zeroing through a mapping, beside the direct map (" . unit . ")"
 set logscale x 2
 set xlabel "pages mapped at a time"
-set xtics (16, 32, 64, 128, 256, 512, 1024) nomirror
-set xrange [14:1200]
+set xtics (16, 32, 64, 128, 256, 512, 1024, 2048) nomirror
+set xrange [14:2400]
 set yrange [1:1.4]
 set y2range [0:100]
 set ytics nomirror

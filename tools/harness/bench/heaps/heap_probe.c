@@ -14,7 +14,14 @@
  *                                 all mappings gone; METHOD is 0 for a mapping
  *                                 of BATCH pages, 1 for the direct map. The
  *                                 answer has a third number: how many times the
- *                                 kernel's part of the TLB was flushed for it
+ *                                 kernel's part of the TLB was flushed for it.
+ *                                 ORDER 9 is a mixture of 8, 4 and 0, in batches
+ *                                 of 512 pages or a multiple
+ *   map METHOD ORDER BATCH MIB    map that much and unmap it, no clearing; METHOD
+ *                                 is 0 for vm_map_ram(), 1 for vmap(), 2 for one
+ *                                 area that is kept and flushed at each unmap.
+ *                                 Three numbers, in ticks: for the array of
+ *                                 pages, to map, to unmap and flush
  *   watch PID                     from now on, note when that task goes to sleep;
  *                                 0 ends it
  *   slept                         when it did first, as values of the clocks, and
@@ -168,17 +175,37 @@ static void purged(void *data, unsigned long start, unsigned long end,
 		atomic_inc(&purges);
 }
 
-static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
-		      unsigned int order, unsigned int batch)
+/* Of ORDER_MIXED, in turn: a page of order 8, 8 of order 4 and 128 of order 0. */
+#define ORDER_MIXED	9
+#define MIXED_HEADS	137
+#define MIXED_PAGES	512
+
+static unsigned int order_of(unsigned int order, unsigned int i)
 {
-	unsigned int step = max(batch >> order, 1), i;
-	struct page **map;
+	if (order != ORDER_MIXED)
+		return order;
+	i %= MIXED_HEADS;
+	if (!i)
+		return 8;
+
+	return i <= 8 ? 4 : 0;
+}
+
+/* How many of them have @base pages. */
+static unsigned int heads(unsigned int order, unsigned int base)
+{
+	if (order == ORDER_MIXED)
+		return base / MIXED_PAGES * MIXED_HEADS;
+
+	return max(base >> order, 1);
+}
+
+static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
+		      unsigned int step, struct page **map)
+{
 	bool zeroed = true;
 	struct stamp s;
-
-	map = kvmalloc_array(step << order, sizeof(*map), GFP_KERNEL);
-	if (!map)
-		return -ENOMEM;
+	unsigned int i;
 
 	/* What others left to be flushed is not ours to pay. */
 	vm_unmap_aliases();
@@ -194,7 +221,6 @@ static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 			heap_zero_direct(pages[i]);
 	}
 	stamp_since(&s);
-	kvfree(map);
 	if (!zeroed)
 		return -EIO;
 	snprintf(answer, sizeof(answer), "%llu %llu %d\n", s.ticks, s.ns,
@@ -203,36 +229,118 @@ static int zero_pages(struct page **pages, unsigned int nr, unsigned int method,
 	return 0;
 }
 
-static int run_zero(unsigned int method, unsigned int order, unsigned int batch,
-		    unsigned int mib)
+enum { BY_VM_MAP_RAM, BY_VMAP, BY_KEPT_AREA, NR_BY };
+
+static void *map_batch(struct vm_struct *area, unsigned int method,
+		       struct page **map, unsigned int n)
 {
-	unsigned int nr = mib << (20 - PAGE_SHIFT) >> order, i;
-	struct page **pages;
+	unsigned long addr = (unsigned long)area->addr;
+
+	if (method == BY_VM_MAP_RAM)
+		return vm_map_ram(map, n, NUMA_NO_NODE);
+	if (method == BY_VMAP)
+		return vmap(map, n, VM_MAP, PAGE_KERNEL);
+	if (vm_area_map_pages(area, addr, addr + n * PAGE_SIZE, map))
+		return NULL;
+
+	return area->addr;
+}
+
+static void unmap_batch(struct vm_struct *area, unsigned int method, void *vaddr,
+			unsigned int n)
+{
+	unsigned long addr = (unsigned long)vaddr;
+
+	if (method == BY_VM_MAP_RAM)
+		vm_unmap_ram(vaddr, n);
+	else if (method == BY_VMAP)
+		vunmap(vaddr);
+	else
+		vm_area_unmap_pages(area, addr, addr + n * PAGE_SIZE);
+}
+
+static int map_pages(struct page **pages, unsigned int nr, unsigned int method,
+		     unsigned int step, struct page **map)
+{
+	u64 t, fill = 0, mapping = 0, unmapping = 0;
+	unsigned int i, j, k, n, last;
+	struct vm_struct *area;
+	void *vaddr = NULL;
+
+	area = get_vm_area(4096 * PAGE_SIZE, VM_SPARSE);
+	if (!area)
+		return -ENOMEM;
+	vm_unmap_aliases();
+	for (i = 0; i < nr; i = last) {
+		last = min(i + step, nr);
+		t = get_cycles();
+		for (n = 0, j = i; j < last; j++)
+			for (k = 0; k < compound_nr(pages[j]); k++)
+				map[n++] = pages[j] + k;
+		fill -= t;
+		t = get_cycles();
+		fill += t;
+		vaddr = map_batch(area, method, map, n);
+		if (!vaddr)
+			break;
+		mapping -= t;
+		t = get_cycles();
+		mapping += t;
+		unmap_batch(area, method, vaddr, n);
+		unmapping += get_cycles() - t;
+	}
+	t = get_cycles();
+	vm_unmap_aliases();
+	unmapping += get_cycles() - t;
+	free_vm_area(area);
+	if (!vaddr)
+		return -EIO;
+	snprintf(answer, sizeof(answer), "%llu %llu %llu\n", fill, mapping,
+		 unmapping);
+
+	return 0;
+}
+
+static int run_zero(bool zero, unsigned int method, unsigned int order,
+		    unsigned int batch, unsigned int mib)
+{
+	unsigned int base = mib << (20 - PAGE_SHIFT), nr, i;
+	struct page **pages, **map = NULL;
 	int ret = -ENOMEM;
 
-	if (method > HEAP_ZERO_DIRECT || order > MAX_PAGE_ORDER ||
-	    batch < 1 || batch > 4096 ||
-	    !nr || mib > 1024)
+	if (method >= (zero ? HEAP_ZERO_DIRECT + 1 : NR_BY) ||
+	    order > ORDER_MIXED || batch < 1 || batch > 4096 ||
+	    (order == ORDER_MIXED && (batch % MIXED_PAGES ||
+				      base % MIXED_PAGES)) ||
+	    !base || mib > 1024)
 		return -EINVAL;
 
+	nr = heads(order, base);
 	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		pages[i] = alloc_pages(GFP_KERNEL | __GFP_COMP, order);
+		pages[i] = alloc_pages(GFP_KERNEL | __GFP_COMP,
+				       order_of(order, i));
 		if (!pages[i])
 			goto free;
 	}
+	map = kvmalloc_array(max(batch, 1U << min(order, MAX_PAGE_ORDER)),
+			     sizeof(*map), GFP_KERNEL);
+	if (!map)
+		goto free;
 	ret = register_trace_purge_vmap_area_lazy(purged, NULL);
 	if (ret)
 		goto free;
-	ret = zero_pages(pages, nr, method, order, batch);
+	ret = (zero ? zero_pages : map_pages)(pages, nr, method,
+					      heads(order, batch), map);
 	unregister_trace_purge_vmap_area_lazy(purged, NULL);
 	tracepoint_synchronize_unregister();
 
 free:
+	kvfree(map);
 	while (i--)
-		__free_pages(pages[i], order);
+		__free_pages(pages[i], order_of(order, i));
 	kvfree(pages);
 
 	return ret;
@@ -240,8 +348,8 @@ free:
 
 #else
 
-static int run_zero(unsigned int method, unsigned int order, unsigned int batch,
-		    unsigned int mib)
+static int run_zero(bool zero, unsigned int method, unsigned int order,
+		    unsigned int batch, unsigned int mib)
 {
 	return -EOPNOTSUPP;
 }
@@ -284,7 +392,9 @@ static int run(const char *command)
 	if (sscanf(command, "size %u", &a) == 1)
 		return with_dmabuf(a, run_size);
 	if (sscanf(command, "zero %u %u %u %u", &a, &b, &c, &d) == 4)
-		return run_zero(a, b, c, d);
+		return run_zero(true, a, b, c, d);
+	if (sscanf(command, "map %u %u %u %u", &a, &b, &c, &d) == 4)
+		return run_zero(false, a, b, c, d);
 	if (sscanf(command, "watch %u", &a) == 1)
 		return run_watch(a);
 	if (!strncmp(command, "slept", 5)) {
