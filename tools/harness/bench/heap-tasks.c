@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Many tasks at once: what an allocation and a close cost the whole machine
- * when 1, 2 or 4 processes do it at the same time, warm
+ * when 1, 2, 4 or 8 processes do it at the same time, warm, sizes mixed
  *
  * Output:
  *   tasks <alloc|close> <heap> <tasks> <buffers> <per operation>
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 		if (only_heap && !in_list(only_heap, bench_heaps[i]))
 			continue;
 		pooled = !strcmp(bench_heaps[i], "system");
-		for (nr = 1; nr <= 4; nr *= 2)
+		for (nr = 1; nr <= 8; nr *= 2)
 			bench_tasks(bench_heaps[i], nr);
 	}
 	return 0;

@@ -49,7 +49,7 @@ $1 == "latency" {
 $1 == "tasks" {
 	rows++
 	if ($4 == 1) one[$2, $3] = $6
-	head(sprintf("%s per operation on a 1 MiB buffer, of all tasks\n%-6s %-8s %5s %12s %10s", \
+	head(sprintf("%s per operation, of all tasks; buffers of 4 KiB, 64 KiB and 1 MiB\n%-6s %-8s %5s %12s %10s", \
 		unit == "ns" ? "CPU time (ns)" : "work (instructions)", "", "heap", "tasks", "cost", "growth"))
 	printf "%-6s %-8s %5d %12d %9.1f%%\n", $2, $3, $4, $6, \
 		one[$2, $3] ? 100 * $6 / one[$2, $3] - 100 : 0

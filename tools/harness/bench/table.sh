@@ -15,7 +15,7 @@ name=${1:-}
 BENCH_KERNEL=bench
 case $name in
 zeroing | latency | memory) cpus=1 ;;
-tasks) cpus=4 ;;
+tasks) cpus=8 ;;
 locks) cpus=4 BENCH_KERNEL=locks ;;
 loop)
 	cpus=2

@@ -31,7 +31,9 @@ struct shared {
 static struct shared *shared;
 static pid_t tasks[MAX_TASKS], stirrer;
 static int bufs[BUFFERS];
-static size_t buffer_size = MIB;
+/* 0 for some of each; as many tasks as are tried have the same ones each */
+static size_t buffer_size;
+static const size_t mixed_sizes[] = { 4 * KIB, 64 * KIB, MIB };
 
 static inline void run_on(int cpu)
 {
@@ -65,7 +67,8 @@ static inline void task(int self, const char *heap_name, int n, bool idle)
 		meet();
 		t = cpu_now();
 		for (i = 0; i < n && !idle; i++)
-			bufs[i] = heap_alloc(heap, buffer_size);
+			bufs[i] = heap_alloc(heap, buffer_size ? buffer_size :
+					     mixed_sizes[i % ARRAY_SIZE(mixed_sizes)]);
 		shared->cpu[self][0] = cpu_now() - t;
 		meet();
 		meet();
