@@ -47,35 +47,16 @@ newest() {
 	echo "$release $version"
 }
 
-# download APT-GET-ARGUMENT...: packages, into $tmp/deb
-download() {
-	rm -rf "$tmp"
-	mkdir -p "$tmp/deb/partial" "$tmp/new"
-	(cd "$tmp/deb" && apt_private apt-get -y -o APT::Install-Recommends=0 \
-		-o Dir::State::status="$apt/status" -o Dir::Cache::archives="$tmp/deb" "$@") \
-		>>"$apt/log" 2>&1
-}
-
-# Their files into $tmp/new, and that becomes DIR.
-unpack() {	# DIR
-	local deb
-	for deb in "$tmp"/deb/*.deb; do
-		dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$tmp/new" --keep-directory-symlink \
-			--no-same-owner || die "$(basename "$deb") did not unpack"
-	done
-}
-
 get_root() {
 	local dir
 	say "fetching the headers of Debian's $release kernels and their compiler (95 MB)"
 	need_space 800 "the compiler and the headers"
-	: >"$apt/status"
 	# shellcheck disable=SC2086 # a list of package names
-	download --download-only install $tools \
+	download "$tmp" --download-only install $tools \
 		"linux-headers-$release"{-cloud-amd64,-amd64,-rt-amd64} || return 1
 	mkdir -p "$tmp"/new/usr/{bin,sbin,lib,lib64}
 	for dir in bin sbin lib lib64; do ln -s usr/$dir "$tmp/new/$dir"; done
-	unpack
+	unpack "$tmp"
 	ln -s mawk "$tmp/new/usr/bin/awk"
 	mkdir -p "$tmp/new/proc" "$tmp/new/tmp" "$tmp/new/mnt"
 	mv -T "$tmp/new" "$1"
@@ -88,8 +69,8 @@ get_kernel() {	# DIR FLAVOUR
 	[ "$2" = cloud ] || packages+=("linux-"{base,modules}"-$name=$version")
 	say "fetching Debian's $name kernel"
 	need_space 500 "a kernel"
-	download download "${packages[@]}" || return 1
-	unpack
+	download "$tmp" download "${packages[@]}" || return 1
+	unpack "$tmp"
 	find "$tmp/new" -name 'vmlinuz*' -exec mv {} "$tmp/new/vmlinuz" \;
 	[ -s "$tmp/new/vmlinuz" ] || die "there is no kernel in linux-binary-$name"
 	echo "$name" >"$tmp/new/release"

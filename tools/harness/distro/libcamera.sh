@@ -11,17 +11,10 @@
 
 cache=$CACHE/libcamera
 tmp=$cache/tmp
-root=$tmp/root
+root=$tmp/new
 libs=/usr/lib/x86_64-linux-gnu
 id=$(sha256sum <"$0" | cut -c1-8)	# what is in it is decided here
 fresh_minutes=1440	# how long an answer of the mirror is believed
-
-fetch() {	# PACKAGE...
-	: >"$apt/empty"
-	apt_private apt-get -y -t trixie-backports -o APT::Install-Recommends=0 \
-		-o Dir::State::status="$apt/empty" -o Dir::Cache::archives="$tmp/deb" \
-		--download-only install "$@" >>"$apt/log" 2>&1
-}
 
 # What goes where, as gen_init_cpio wants it
 contents() {
@@ -42,7 +35,7 @@ contents() {
 
 # Sets $archive; fails when the mirror does not give it.
 get() {
-	local deb version
+	local dir version
 	apt_setup main trixie-backports trixie && apt_update || return 1
 	version=$(apt_private apt-cache show libcamera-tools | awk '/^Version:/ { print $2 }' |
 		sort -V | tail -n 1)
@@ -51,15 +44,12 @@ get() {
 	if [ ! -e "$archive" ]; then
 		say "fetching libcamera $version and what it needs (100 MB)"
 		need_space 800 "libcamera"
-		rm -rf "$tmp"
-		mkdir -p "$tmp/deb/partial" "$root"/usr/{bin,sbin,lib,lib64}
-		fetch libcamera-tools libcamera-ipa || return 1
+		download "$tmp" -t trixie-backports --download-only install \
+			libcamera-tools libcamera-ipa || return 1
 		say "unpacking it"
+		mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
 		for dir in bin sbin lib lib64; do ln -s usr/$dir "$root/$dir"; done
-		for deb in "$tmp"/deb/*.deb; do
-			dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$root" --keep-directory-symlink \
-				--no-same-owner || die "$(basename "$deb") did not unpack"
-		done
+		unpack "$tmp"
 		{ contents | sort -u >"$tmp/list" && "$1" "$tmp/list" >"$tmp/cpio"; } ||
 			die "no archive of libcamera could be made"
 		mv "$tmp/cpio" "$archive"

@@ -33,3 +33,25 @@ apt_private() {	# TOOL ARG...
 }
 
 apt_update() { apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; }
+
+# download DIR APT-GET-ARGUMENT...: packages, into DIR/deb; "install" brings what
+# they depend on, too.
+download() {
+	local dir=$1
+	shift
+	rm -rf "$dir"
+	mkdir -p "$dir/deb/partial" "$dir/new"
+	: >"$apt/status"
+	(cd "$dir/deb" && apt_private apt-get -y -o APT::Install-Recommends=0 \
+		-o Dir::State::status="$apt/status" -o Dir::Cache::archives="$dir/deb" "$@") \
+		>>"$apt/log" 2>&1
+}
+
+# unpack DIR: their files, into DIR/new.
+unpack() {
+	local deb
+	for deb in "$1"/deb/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$1/new" --keep-directory-symlink \
+			--no-same-owner || die "$(basename "$deb") did not unpack"
+	done
+}
