@@ -10,7 +10,8 @@
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
 # and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_TIMEOUT (seconds; default:
-# what the commands may take, and the boot) and GUEST_APPEND adjust it.
+# what the commands may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1:
+# memory tags) adjust it.
 #
 # Leaves report.log (what init said) and console.log in out/runs/RUN/.
 # Promises: ends in bounded time, and exits 0 only when the guest reported the
@@ -40,6 +41,11 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 	append="console=ttyAMA0"
 	qemu=(qemu-system-aarch64 -machine virt)
 	cpu=cortex-a76
+	if [ -n "${GUEST_MTE:-}" ]; then
+		words=$("$HARNESS/guest/qemu.sh")
+		read -ra qemu <<<"$words -machine virt,mte=on"
+		cpu=max
+	fi
 	# The counter that user space reads counts nanoseconds: instructions.
 	icount_cpu=$cpu,cntfrq=1000000000
 	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
