@@ -54,7 +54,7 @@ awk -v sources="$(sources_id)" -v json="$OUT/matrix.json" '
 		words = $6
 		for (i = 7; i <= NF; i++) words = words " " $i
 		printf row, $1, $2, $3, $4, $5, words
-		printf object, NR > 1 ? "," : "", $1, $2, $3, $4, $5, words >json
+		printf object, (NR > 1 ? "," : ""), $1, $2, $3, $4, $5, words >json
 	}
 	END { print "\n]}" >json }' "$work/table"
 say "written: $OUT/matrix.json"
