@@ -191,7 +191,9 @@ static void test_rings(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, max_rings[i], ctx->bin.nr_rings);
 
 		got = ctx->bin.cached;
-		put_pages(&ctx->bin, pages, nr);
+		/* So that one of the calls has pages of both. */
+		put_pages(&ctx->bin, pages, 1);
+		put_pages(&ctx->bin, pages + 1, nr - 1);
 		expect_counts(test, umin(max_rings[i] * RING_MAX, nr + got), 0);
 		heap_bin_trim_rings(&ctx->bin);
 		KUNIT_EXPECT_EQ(test, max_rings[i], ctx->bin.nr_rings);
