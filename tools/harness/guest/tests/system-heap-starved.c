@@ -416,7 +416,8 @@ TEST_F_TIMEOUT(starved, single_pages, 300)
 	buf = heap_alloc(self->heap, SINGLES);
 	ASSERT_LE(0, buf);
 	ASSERT_EQ(0, heap_stats_read(&after));
-	EXPECT_LE(before.order[2].hits + before.order[2].cached,
+	/* kswapd may have taken a little of it meanwhile */
+	EXPECT_LE(before.order[2].hits + before.order[2].cached / 10 * 9,
 		  after.order[2].hits);
 	EXPECT_EQ(-1, buf_check_and_soil(buf));
 	close(buf);
