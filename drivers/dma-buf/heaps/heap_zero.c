@@ -64,16 +64,16 @@ static void *heap_zero_map(struct page **map, unsigned int nr)
  */
 bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map)
 {
-	struct page **end = map, *page;
-	unsigned int mapped, i, n;
+	unsigned int mapped = 0, i, j, n;
 	void *vaddr;
 
 	KUNIT_STATIC_STUB_REDIRECT(heap_zero_pages, pages, nr, map);
 
-	for (i = 0; i < nr; i++)
-		for (page = pages[i], n = compound_nr(page); n; n--)
-			*end++ = page++;
-	mapped = end - map;
+	for (i = 0; i < nr; i++) {
+		n = compound_nr(pages[i]);
+		for (j = 0; j < n; j++)
+			map[mapped++] = pages[i] + j;
+	}
 
 	vaddr = heap_zero_map(map, mapped);
 	if (!vaddr)
