@@ -31,7 +31,7 @@ struct shared {
 static struct shared *shared;
 static pid_t tasks[MAX_TASKS], stirrer;
 static int bufs[BUFFERS];
-/* 0 for some of each; as many tasks as are tried have the same ones each */
+/* 0: mixed_sizes in turn, as many of each whatever the number of tasks */
 static size_t buffer_size;
 static const size_t mixed_sizes[] = { 4 * KIB, 64 * KIB, MIB };
 
