@@ -58,10 +58,11 @@ else
 	qemu=(qemu-system-x86_64 -machine "$pc")
 	# While 6.12 looks at its processor it has forgotten that page tables
 	# have five levels, and KASAN takes an interrupt then for a mistake.
-	cpu=max,la57=off
-	# Without erms and fsrm a string instruction is not one instruction,
-	# whatever it moves: zeroing costs what it moves.
+	# Without erms and fsrm the kernel clears memory in words, not by a string
+	# instruction: the emulator does that byte by byte, and it would be one
+	# instruction, whatever it moves.
 	icount_cpu=max,-erms,-fsrm
+	cpu=$icount_cpu,la57=off
 	report_at=(-serial "file:$report")
 fi
 append="$append panic=-1 oops=panic nokaslr"
