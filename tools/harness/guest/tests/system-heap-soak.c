@@ -7,7 +7,7 @@
  * Tasks that check every byte of what they get and every page's stamp before they
  * give it back, tasks that churn large buffers, tasks that are killed in the middle,
  * one that wants most of the memory again and again, one that changes the
- * parameters, one that asks for nonsense, and, where the kernel can, allocations
+ * parameters, some that ask for nonsense, and, where the kernel can, allocations
  * that fail. At the end all must be there again: the exit is 0 only if nothing was
  * stale, foreign, lost or killed. Prints its figures, also while it runs.
  */
@@ -15,10 +15,12 @@
 #include <sys/wait.h>
 
 #include "heap_fault_util.h"
+#include "heap_fuzz_util.h"
 #include "heap_pressure_util.h"
 
 #define NR_OWNERS	4
 #define NR_CHURNERS	2
+#define NR_FUZZERS	4
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
 
@@ -26,9 +28,10 @@ static struct figures {
 	bool stop;
 	bool faults;
 	unsigned long long buffers, verified, stale, foreign;
-	unsigned long long refused, nonsense, granted, kills, pressure, squeezed;
+	unsigned long long refused, fuzzed, kills, pressure, squeezed;
 	unsigned long long changes, errors;
 	int first_error;
+	const char *wrong;	/* what a fuzzer saw that may not be */
 } *fig;
 
 static void count(unsigned long long *what, unsigned long nr)
@@ -236,23 +239,20 @@ static void change(unsigned int me)
 
 static void ask_nonsense(unsigned int me)
 {
-	struct dma_heap_allocation_data data;
-	unsigned int rnd = me + 5;
-	int heap = heap_open();
+	struct fuzzer f;
+	int slots[NR_FUZZ_SLOTS];
+	unsigned long seen;
 
+	memset(slots, -1, sizeof(slots));
+	if (!fuzz_init(&f, me * 20201203, slots))
+		_exit(1);
 	while (!stopping()) {
-		memset(&data, 0, sizeof(data));
-		data.len = ~0ULL >> next_random(&rnd) % 20;
-		data.fd_flags = O_RDWR;
-		if (next_random(&rnd) % 2) {
-			data.len = 4096;
-			data.heap_flags = 1 + next_random(&rnd) % 255;
-		}
-		count(&fig->nonsense, 1);
-		if (!ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
-			count(&fig->granted, 1);
-		usleep(5000);
+		for (seen = f.done; f.done < seen + 64; )
+			fuzz_one(&f);
+		count(&fig->fuzzed, f.done - seen);
 	}
+	if (f.wrong)
+		fig->wrong = f.wrong;
 }
 
 static void start(pid_t *pid, void (*role)(unsigned int me), unsigned int me)
@@ -277,7 +277,7 @@ static void show(double since)
 int main(int argc, char **argv)
 {
 	double minutes = argc > 1 ? atof(argv[1]) : 1, began = seconds(), next;
-	pid_t pids[NR_OWNERS + NR_CHURNERS + 5];
+	pid_t pids[NR_OWNERS + NR_CHURNERS + NR_FUZZERS + 4];
 	long long misc, known, oom, missing = 0;
 	int nr = 0, i, status, died = 0;
 	struct heap_params params;
@@ -309,7 +309,8 @@ int main(int argc, char **argv)
 	start(&pids[nr++], kill_some, 2);
 	start(&pids[nr++], squeeze, 1);
 	start(&pids[nr++], change, 1);
-	start(&pids[nr++], ask_nonsense, 1);
+	for (i = 0; i < NR_FUZZERS; i++)
+		start(&pids[nr++], ask_nonsense, i + 1);
 
 	next = began + 30;
 	while (seconds() < began + minutes * 60) {
@@ -352,13 +353,13 @@ int main(int argc, char **argv)
 		printf("# faults injected none, this kernel cannot\n");
 	printf("# kills %llu\n# pressure events %llu\n# parameter changes %llu\n",
 	       fig->kills, fig->pressure, fig->changes);
-	printf("# senseless requests %llu, granted %llu\n", fig->nonsense,
-	       fig->granted);
+	printf("# fuzzed calls %llu, wrong: %s\n", fig->fuzzed,
+	       fig->wrong ? fig->wrong : "none");
 	printf("# stale %llu, foreign %llu, errors %llu (first: %d)\n",
 	       fig->stale, fig->foreign, fig->errors, fig->first_error);
 	printf("# OOM kills %lld, tasks that died %d\n", oom, died);
 	printf("# lost %lld\n", missing);
-	bad = fig->stale || fig->foreign || fig->errors || fig->granted ||
+	bad = fig->stale || fig->foreign || fig->errors || fig->wrong ||
 	      fig->squeezed || oom || died || missing || !empty ||
 	      !fig->verified;
 	printf("%sok 1 soak for %g minutes\n", bad ? "not " : "", minutes);

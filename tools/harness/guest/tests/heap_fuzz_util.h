@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One task's nonsense: random operations on the heap's node and on its buffers.
+ * Lengths, flags, structures smaller and larger than they should be, pointers to
+ * nowhere, offsets and ranges of mappings, sync flags, seeks. What comes back is
+ * checked as far as it can be known: a buffer is only given for a sensible request,
+ * has the size that was asked for, and is zero.
+ */
+#ifndef HEAP_FUZZ_UTIL_H
+#define HEAP_FUZZ_UTIL_H
+
+#include <sys/sysinfo.h>
+
+#include "heap_pool_util.h"
+#include "kselftest.h"
+
+#define NR_FUZZ_SLOTS	16
+#define MAX_FUZZ_LEN	(4 * MIB)
+
+struct fuzzer {
+	unsigned int rnd;
+	unsigned long done, given, refused, untold;
+	double slowest;
+	int heap;
+	int *slots;		/* NR_FUZZ_SLOTS buffers of all threads, or -1 */
+	bool racing;		/* others close what we use */
+	unsigned long long wrong_len;
+	const char *wrong;	/* what was seen that may not be */
+	int wrong_errno;
+	char *page;		/* writable, the next one is not there */
+	unsigned long long memory;
+};
+
+static unsigned long long random64(struct fuzzer *f)
+{
+	return (unsigned long long)next_random(&f->rnd) << 32 | next_random(&f->rnd);
+}
+
+static unsigned int below(struct fuzzer *f, unsigned int n)
+{
+	return next_random(&f->rnd) % n;
+}
+
+/* Mostly what has a meaning, and what is next to it */
+static unsigned long long random_len(struct fuzzer *f)
+{
+	static const unsigned long long edges[] = {
+		0, 1, 4095, 4096, 4097, 65535, 65536, 65537, MIB - 1, MIB,
+		MIB + 1, 2 * MIB + 5, 1ULL << 31, (1ULL << 32) - 1, 1ULL << 32,
+		(1ULL << 32) + 4096, 1ULL << 40, 1ULL << 52, 1ULL << 62,
+		(1ULL << 63) - 4096, (1ULL << 63) - 1, 1ULL << 63,
+		~0ULL - 4096, ~0ULL - 4095, ~0ULL - 1, ~0ULL,
+	};
+
+	switch (below(f, 8)) {
+	case 0:
+	case 1:
+		return edges[below(f, ARRAY_SIZE(edges))];
+	case 2:
+		return random64(f) >> below(f, 64);
+	case 3:
+		return f->memory + 1 + below(f, 1 << 28);
+	case 4:
+		return below(f, MAX_FUZZ_LEN);
+	default:
+		return (1 + below(f, 32)) * 4096;
+	}
+}
+
+static void wrong(struct fuzzer *f, const char *what, unsigned long long len, int err)
+{
+	if (f->wrong)
+		return;
+	f->wrong = what;
+	f->wrong_len = len;
+	f->wrong_errno = err;
+}
+
+static void store(struct fuzzer *f, int buf)
+{
+	int old = __atomic_exchange_n(&f->slots[below(f, NR_FUZZ_SLOTS)], buf,
+				      __ATOMIC_SEQ_CST);
+
+	if (old >= 0)
+		close(old);
+}
+
+/* One of the buffers; when racing, it may go away at any time */
+static int some_buf(struct fuzzer *f)
+{
+	return __atomic_load_n(&f->slots[below(f, NR_FUZZ_SLOTS)],
+			       __ATOMIC_SEQ_CST);
+}
+
+/*
+ * What the kernel makes of a length: whole pages, and with 32 bits no more of it
+ * than these
+ */
+static unsigned long long seen_len(unsigned long long len)
+{
+	return (size_t)((len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
+}
+
+static void op_alloc(struct fuzzer *f)
+{
+	struct dma_heap_allocation_data data = {
+		.len = random_len(f),
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	unsigned long long len;
+	bool sane;
+	int ret;
+
+	/* What would just about drain the machine is not the point here */
+	len = seen_len(data.len);
+	if (len > MAX_FUZZ_LEN && len <= f->memory)
+		data.len = data.len % MAX_FUZZ_LEN + 1;
+	len = seen_len(data.len);
+	if (!below(f, 8))
+		data.fd_flags = next_random(&f->rnd) >> below(f, 32);
+	if (!below(f, 8))
+		data.heap_flags = random64(f) >> below(f, 64);
+	if (!below(f, 8))
+		data.fd = next_random(&f->rnd) >> below(f, 32);
+	sane = !(data.fd_flags & ~(O_ACCMODE | O_CLOEXEC)) &&
+	       !data.heap_flags && !data.fd;
+	ret = ioctl(f->heap, DMA_HEAP_IOCTL_ALLOC, &data);
+	if (ret) {
+		f->refused++;
+		if (errno != EINVAL && errno != ENOMEM && errno != EMFILE)
+			wrong(f, "errno of ALLOC", len, errno);
+		if (sane && len && len <= MAX_FUZZ_LEN && errno != ENOMEM)
+			wrong(f, "sane ALLOC refused", len, errno);
+		return;
+	}
+	f->given++;
+	if (!sane || !len || len > f->memory)
+		wrong(f, "senseless ALLOC granted", len, 0);
+	if (buf_size(data.fd) != len)
+		wrong(f, "size", len, 0);
+	if ((data.fd_flags & O_ACCMODE) == O_RDWR &&
+	    buf_check_and_soil(data.fd) != -1)
+		wrong(f, "buffer not zero", len, 0);
+	store(f, data.fd);
+}
+
+/* Other sizes of the structure, other numbers, bad pointers */
+static void op_heap_ioctl(struct fuzzer *f)
+{
+	size_t size = below(f, 2) ? below(f, 64) : below(f, 4096);
+	unsigned int nr = below(f, 4) ? 0 : below(f, 256);
+	unsigned int dir = below(f, 4) ? 3 : below(f, 4);
+	char *arg = f->page + 4096 - size;
+	struct dma_heap_allocation_data *data = (void *)arg;
+	unsigned long cmd;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < size; i++)
+		arg[i] = below(f, 8) ? 0 : next_random(&f->rnd);
+	if (size >= sizeof(*data) && below(f, 4)) {
+		*data = (struct dma_heap_allocation_data) {
+			.len = 1 + below(f, 65536),
+			.fd_flags = O_RDWR,
+		};
+	}
+	/* A descriptor that nobody is told of stays open: not too many */
+	if ((!(dir & _IOC_READ) || size < 12) && f->untold++ > 50)
+		memset(arg, 0, size);
+	/* Not gigabytes by chance */
+	for (i = 3; i < 8 && i < size; i++)
+		arg[i] = below(f, 2) ? 0 : -1;
+	cmd = _IOC(dir, below(f, 16) ? DMA_HEAP_IOC_MAGIC : below(f, 256), nr,
+		   size);
+	switch (below(f, 8)) {
+	case 0:
+		/* It ends where nothing is mapped */
+		arg += 1 + below(f, 64);
+		break;
+	case 1:
+		arg = (char *)(unsigned long)random64(f);
+		break;
+	case 2:
+		arg = NULL;
+		break;
+	}
+	if (ioctl(f->heap, cmd, arg)) {
+		f->refused++;
+		return;
+	}
+	/* Then it wrote back where the descriptor is, if there was room */
+	if (nr == 0 && (dir & _IOC_READ) && size >= 12) {
+		memcpy(&fd, arg + 8, sizeof(fd));
+		f->given++;
+		store(f, fd);
+	}
+}
+
+static void op_buf_ioctl(struct fuzzer *f)
+{
+	static const unsigned long cmds[] = {
+		DMA_BUF_IOCTL_SYNC, DMA_BUF_IOCTL_SYNC, DMA_BUF_SET_NAME_A,
+		DMA_BUF_SET_NAME_B, DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
+		DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
+	};
+	unsigned long cmd = cmds[below(f, ARRAY_SIZE(cmds))];
+	struct dma_buf_export_sync_file *sync = (void *)f->page;
+	unsigned long long *first = (void *)f->page;
+	int buf = some_buf(f);
+	char *arg = f->page;
+
+	memset(f->page, 0, 64);
+	*first = below(f, 2) ? below(f, 16) : random64(f);
+	if (!below(f, 8))
+		arg = (char *)(unsigned long)random64(f);
+	if (!below(f, 8))
+		cmd = next_random(&f->rnd);
+	if (!ioctl(buf, cmd, arg) && arg == f->page &&
+	    cmd == DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
+		close(sync->fd);
+}
+
+static void op_mmap(struct fuzzer *f)
+{
+	size_t len = below(f, 4) ? (1 + below(f, 64)) * 4096 : random_len(f);
+	off_t at = below(f, 2) ? 0 : below(f, 1100) * 4096;
+	int prot = below(f, 8), flags = below(f, 4) ? MAP_SHARED : MAP_PRIVATE;
+	int buf = some_buf(f);
+	size_t size;
+	char *p;
+
+	if (!below(f, 16))
+		at = random64(f) & ~4095ULL;
+	if (buf < 0)
+		return;
+	size = buf_size(buf);
+	p = mmap(NULL, len, prot, flags, buf, at);
+	if (p == MAP_FAILED) {
+		f->refused++;
+		return;
+	}
+	/* When others close it, another one may have its number by now */
+	if (!f->racing && (at < 0 || len > size || (size_t)at > size - len))
+		wrong(f, "mapping beyond the end", len, 0);
+	if (prot & PROT_READ && len <= MAX_FUZZ_LEN) {
+		__atomic_load_n(p, __ATOMIC_RELAXED);
+		__atomic_load_n(p + len - 1, __ATOMIC_RELAXED);
+	}
+	/* Not a hole, into which another thread could put something */
+	if (below(f, 2) && len > 8192)
+		mmap(p + 4096, 4096, PROT_NONE, MAP_FIXED | MAP_PRIVATE |
+		     MAP_ANONYMOUS, -1, 0);
+	if (below(f, 2))
+		mprotect(p, 4096, below(f, 8));
+	else
+		madvise(p, len, below(f, 24));
+	munmap(p, len);
+}
+
+static void op_file(struct fuzzer *f)
+{
+	int buf = some_buf(f);
+
+	if (buf < 0)
+		return;
+	switch (below(f, 8)) {
+	case 0:
+	case 1:
+		lseek(buf, random64(f) >> below(f, 64), below(f, 6));
+		break;
+	case 2:
+		if (read(buf, f->page, 64) >= 0)
+			wrong(f, "read", 0, 0);
+		break;
+	case 3:
+		if (!ftruncate(buf, below(f, 65536)))
+			wrong(f, "ftruncate", 0, 0);
+		break;
+	case 4:
+		close(dup(buf));
+		break;
+	default:
+		store(f, -1);
+	}
+}
+
+static void (* const fuzz_ops[])(struct fuzzer *f) = {
+	op_alloc, op_alloc, op_heap_ioctl, op_buf_ioctl, op_mmap, op_mmap,
+	op_file, op_file,
+};
+
+/* The same @seed gives the same operations. Returns false if something is missing. */
+static bool fuzz_init(struct fuzzer *f, unsigned int seed, int *slots)
+{
+	struct sysinfo si;
+	char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED || sysinfo(&si))
+		return false;
+	*f = (struct fuzzer) {
+		.rnd = seed + !seed,
+		.heap = heap_open(),
+		.slots = slots,
+		.page = pages + 4096,
+		.memory = (unsigned long long)si.totalram * si.mem_unit,
+	};
+	return f->heap >= 0 && !mprotect(f->page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void fuzz_one(struct fuzzer *f)
+{
+	unsigned int op = below(f, ARRAY_SIZE(fuzz_ops));
+	double start = seconds();
+
+	fuzz_ops[op](f);
+	if (seconds() - start > f->slowest)
+		f->slowest = seconds() - start;
+	f->done++;
+}
+
+#endif /* HEAP_FUZZ_UTIL_H */
