@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Judge a report of KTAP sections.  Run as
-#   awk -v boot=NAME -f ktap.awk TESTS SKIPS REPORT
+#   awk -v boot=NAME [-v skips=SKIPS] -f ktap.awk TESTS REPORT
 #
 # TESTS has the lines that were to run ("boot name kind seconds command..."),
 # SKIPS the skips that are allowed and must be ("boot name: words of the skipped
@@ -82,18 +82,18 @@ function end(how) {
 	section = ""
 }
 
-FILENAME != last_file { last_file = FILENAME; file_number++ }
-file_number == 1 {
-	if ($0 !~ /^#/ && NF && $1 == boot) { order[++count] = $2; kind[$2] = $3 }
-	next
+BEGIN {
+	while (skips != "" && (getline <skips) > 0) {
+		if ($0 ~ /^#/ || !(i = index($0, ":"))) continue
+		where = $1
+		gsub("[*]", ".*", where)
+		if (boot !~ "^" where "$") continue
+		allowed_in[++nallowed] = substr($2, 1, length($2) - 1)
+		allowed[nallowed] = substr($0, i + 2)
+	}
 }
-file_number == 2 {
-	if ($0 ~ /^#/ || !(i = index($0, ":"))) next
-	where = $1
-	gsub("[*]", ".*", where)
-	if (boot !~ "^" where "$") next
-	allowed_in[++nallowed] = substr($2, 1, length($2) - 1)
-	allowed[nallowed] = substr($0, i + 2)
+FILENAME == ARGV[1] {
+	if ($0 !~ /^#/ && NF && $1 == boot) { order[++count] = $2; kind[$2] = $3 }
 	next
 }
 

@@ -310,6 +310,8 @@ static void test_concurrent(struct kunit *test)
 	};
 	unsigned int i;
 
+	/* Room for all, however slow the tasks are. */
+	ctx->queue.max_pages = MAX_ITEMS * 97;
 	start_helper(ctx);
 	for (i = 0; i < MAX_ITEMS; i++) {
 		if (!add(ctx, i, i % 97 + 1))

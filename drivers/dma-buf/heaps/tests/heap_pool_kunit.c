@@ -244,20 +244,20 @@ static void test_refused(struct kunit *test)
 static void test_map_fails(struct kunit *test)
 {
 	struct pool_ctx *ctx = test->priv;
+	unsigned long nr_pages = 0;
 
 	/* A batch whose last page exceeds HEAP_ZERO_BATCH, and another one. */
-	use_and_free(test, 15 * MEDIUM);
-	use_and_free(test, 15 * MEDIUM);
-	use_and_free(test, MEDIUM);
+	for (; nr_pages < HEAP_ZERO_BATCH - MEDIUM; nr_pages += MEDIUM)
+		use_and_free(test, MEDIUM);
 	use_and_free(test, LARGE);
-	use_and_free(test, 3 * MEDIUM);
+	use_and_free(test, MEDIUM);
 	heap_test_stub_zero(test, 1, NULL);
 	run_helper(ctx);
 	KUNIT_EXPECT_EQ(test, 2U, heap_test_maps);
-	KUNIT_EXPECT_EQ(test, 31 * MEDIUM + LARGE,
+	KUNIT_EXPECT_EQ(test, nr_pages + LARGE,
 			atomic_long_read(&ctx->recycle->zero_failed));
-	KUNIT_EXPECT_EQ(test, 3 * MEDIUM, atomic_long_read(&ctx->recycle->zeroed));
-	expect_pages(test, 0, 3 * MEDIUM);
+	KUNIT_EXPECT_EQ(test, MEDIUM, atomic_long_read(&ctx->recycle->zeroed));
+	expect_pages(test, 0, MEDIUM);
 }
 
 /* Somebody else writes to a page after it was zeroed. */
@@ -327,7 +327,7 @@ static void test_alloc_fails(struct kunit *test)
 	expect_pages(test, 0, 2 * LARGE);
 
 	kunit_activate_static_stub(test, heap_sgl_chain, no_chain);
-	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, SZ_8M));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, 8 * LARGE << PAGE_SHIFT));
 	expect_pages(test, 0, 3 * LARGE);
 
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, ULONG_MAX & PAGE_MASK));
@@ -369,12 +369,13 @@ static void reclaim_rest(struct kunit *test)
 
 static void test_reclaim_while_zeroing(struct kunit *test)
 {
+	unsigned long batch = umax(HEAP_ZERO_BATCH, LARGE);
 	struct pool_ctx *ctx = test->priv;
 
-	use_and_free(test, HEAP_ZERO_BATCH + LARGE);
+	use_and_free(test, batch + LARGE);
 	heap_test_stub_zero(test, 0, reclaim_rest);
 	run_helper(ctx);
-	expect_pages(test, 0, HEAP_ZERO_BATCH);
+	expect_pages(test, 0, batch);
 }
 
 /* Direct reclaim waits a while for bins that somebody uses, kswapd does not. */
@@ -409,8 +410,8 @@ static int heap_pool_kunit_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	method_now = HEAP_ZERO_VMAP;
 	atomic_set(&nr_buffers, 0);
-	if (PAGE_SHIFT != 12 || heap_orders[0] > MAX_PAGE_ORDER)
-		kunit_skip(test, "the amounts are for pages of 4 KiB");
+	if (heap_orders[0] > MAX_PAGE_ORDER)
+		kunit_skip(test, "there are no large pages");
 
 	/*
 	 * On another node the task would miss what it has freed. Not the node's
