@@ -285,6 +285,7 @@ static void test_alloc(struct kunit *test)
 
 struct bin_stamper {
 	struct heap_bin *bin;
+	unsigned long max_pages;
 	unsigned int nr_errors;
 	struct task_struct *task;
 	struct scatterlist sg[USER_PAGES];
@@ -311,7 +312,7 @@ static int stamper_fn(void *data)
 	for (round = 0; !kthread_should_stop(); round++) {
 		nr = round % USER_PAGES + 1;
 		nr = heap_bin_take(user->bin, user->sg, nr) ?:
-		     heap_bin_fetch(user->bin, user->sg, nr, MAX_PAGES);
+		     heap_bin_fetch(user->bin, user->sg, nr, user->max_pages);
 		for (i = 0; i < nr; i++) {
 			user->pages[i] = sg_page(&user->sg[i]);
 			if (!stamp(user->pages[i], 0, (unsigned long)user))
@@ -330,24 +331,83 @@ static int stamper_fn(void *data)
 	return 0;
 }
 
-static void test_concurrent(struct kunit *test)
+static struct bin_stamper *start_users(struct kunit *test, unsigned int nr,
+				       unsigned long max_pages)
 {
 	struct bin_ctx *ctx = test->priv;
 	struct bin_stamper *users;
 	unsigned int i;
 
-	users = kunit_kcalloc(test, NR_USERS, sizeof(*users), GFP_KERNEL);
+	users = kunit_kcalloc(test, nr, sizeof(*users), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, users);
-	for (i = 0; i < NR_USERS; i++) {
+	for (i = 0; i < nr; i++) {
 		users[i].bin = &ctx->bin;
+		users[i].max_pages = max_pages;
 		users[i].task = kthread_run(stamper_fn, &users[i], "heap_bin_user");
 		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, users[i].task);
 	}
-	msleep(1000);
-	for (i = 0; i < NR_USERS; i++) {
+
+	return users;
+}
+
+static void stop_users(struct kunit *test, struct bin_stamper *users,
+		       unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
 		if (!IS_ERR(users[i].task))
 			kthread_stop(users[i].task);
 		KUNIT_EXPECT_EQ(test, 0U, users[i].nr_errors);
+	}
+}
+
+static void test_concurrent(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	struct bin_stamper *users = start_users(test, NR_USERS, MAX_PAGES);
+
+	msleep(1000);
+	stop_users(test, users, NR_USERS);
+	expect_counts(test, ctx->bin.cached, 0);
+}
+
+/* Page_pools come and go while others take, fetch and put. */
+static void test_concurrent_rings(struct kunit *test)
+{
+	struct bin_ctx *ctx = test->priv;
+	unsigned int done = 0, trimmed = 0, nr_rings;
+	unsigned long end;
+	struct bin_stamper *users;
+	struct scatterlist *sg;
+	struct page *page;
+
+	if (ctx->order)
+		kunit_skip(test, "too much memory");
+	sg = kunit_kcalloc(test, RING_FULL + 1, sizeof(*sg), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sg);
+	/* The first one is not asked any more. */
+	while (done <= RING_FULL)
+		done += heap_bin_take(&ctx->bin, sg + done, RING_FULL + 1 - done) ?:
+			heap_bin_fetch(&ctx->bin, sg + done, RING_FULL + 1 - done,
+				       RING_FULL);
+
+	/* Few, so that there are moments when none of them has a page. */
+	users = start_users(test, 2, 2 * RING_FULL);
+	end = jiffies + 20 * HZ;
+	while (trimmed < 16 && time_before(jiffies, end)) {
+		heap_bin_shrink(&ctx->bin, UINT_MAX, true);
+		nr_rings = READ_ONCE(ctx->bin.nr_rings);
+		heap_bin_trim_rings(&ctx->bin);
+		trimmed += READ_ONCE(ctx->bin.nr_rings) < nr_rings;
+		fsleep(20);
+	}
+	stop_users(test, users, 2);
+	KUNIT_EXPECT_GT(test, trimmed, 0U);
+
+	while (done--) {
+		page = sg_page(sg + done);
+		put_pages(&ctx->bin, &page, 1);
 	}
 	expect_counts(test, ctx->bin.cached, 0);
 }
@@ -394,6 +454,7 @@ static struct kunit_case heap_bin_cases[] = {
 	KUNIT_CASE_PARAM(test_used, bin_gen_params),
 	KUNIT_CASE_PARAM(test_alloc, bin_gen_params),
 	KUNIT_CASE_PARAM(test_concurrent, bin_gen_params),
+	KUNIT_CASE_PARAM(test_concurrent_rings, bin_gen_params),
 	{ }
 };
 
