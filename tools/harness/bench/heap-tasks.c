@@ -31,7 +31,7 @@ static void report_waits(const char *heap, int nr)
 	n = nr_waits < MAX_SAMPLES ? nr_waits : MAX_SAMPLES;
 	sort_u64(samples, n);
 	printf("waits %s %d %d %d %llu %llu %llu\n", heap, nr,
-	       2 * BUFFERS / nr * nr * (ROUNDS + 1), nr_waits,
+	       2 * nr_buffers / nr * nr * (ROUNDS + 1), nr_waits,
 	       n ? (unsigned long long)percentile(samples, n, 50) : 0ULL,
 	       n ? (unsigned long long)percentile(samples, n, 99) : 0ULL,
 	       n ? (unsigned long long)samples[n - 1] : 0ULL);
@@ -41,7 +41,7 @@ static void bench_tasks(const char *heap, int nr)
 {
 	static const char * const op[] = { "alloc", "close" };
 	uint64_t cost[2], meeting[2];
-	int i, buffers = BUFFERS / nr * nr;
+	int i, buffers = nr_buffers / nr * nr;
 
 	drained();
 	stir(true);
@@ -68,6 +68,9 @@ int main(int argc, char **argv)
 
 	progname = "heap-tasks";
 	tasks_setup(argc, argv);
+	/* As many as the queue can be told to take, or the meeting is most of it */
+	nr_buffers = MAX_BUFFERS;
+	write_text(HEAP_PARAMS "queue_limit_mb", "256");
 	for (i = 0; i < ARRAY_SIZE(bench_heaps); i++) {
 		if (only_heap && !in_list(only_heap, bench_heaps[i]))
 			continue;

@@ -20,7 +20,7 @@
 
 #include "bench.h"
 
-#define BUFFERS		48	/* in all: half a full queue would wake the helper */
+#define MAX_BUFFERS	192
 #define ROUNDS		31
 
 struct shared {
@@ -30,7 +30,9 @@ struct shared {
 
 static struct shared *shared;
 static pid_t tasks[MAX_TASKS], stirrer;
-static int bufs[BUFFERS];
+/* In all: half a full queue would wake the helper */
+static int nr_buffers = 48;
+static int bufs[MAX_BUFFERS];
 /* 0: mixed_sizes in turn, as many of each whatever the number of tasks */
 static size_t buffer_size;
 static const size_t mixed_sizes[] = { 4 * KIB, 64 * KIB, MIB };
@@ -111,7 +113,7 @@ static inline void rounds(const char *heap, int nr, bool idle, uint64_t cost[2])
 			fail("fork: %s", strerror(errno));
 		if (!tasks[i]) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			task(i, heap, BUFFERS / nr, idle);
+			task(i, heap, nr_buffers / nr, idle);
 		}
 	}
 	for (round = -1; round < ROUNDS; round++) {
