@@ -121,7 +121,8 @@ unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
 
 /*
  * The ring with the fewest pages, so that all find room when they come back, or a
- * new one if @max pages can be kept. The lock is dropped to make it.
+ * new one if @max pages can be kept. The lock is dropped to make it, by one task
+ * at a time.
  */
 static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 {
@@ -131,11 +132,14 @@ static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 		.pool_size = RING_SIZE,
 	};
 	struct heap_ring *ring, *best = NULL;
+	unsigned int nr = 0;
 
-	list_for_each_entry(ring, &bin->rings, node)
+	list_for_each_entry(ring, &bin->rings, node) {
+		nr++;
 		if (!best || heap_ring_pages(ring) < heap_ring_pages(best))
 			best = ring;
-	if ((best && heap_ring_pages(best) <= RING_FULL) ||
+	}
+	if ((best && heap_ring_pages(best) <= RING_FULL) || nr < bin->nr_rings ||
 	    (unsigned long)bin->nr_rings * RING_FULL >= max ||
 	    bin->order > MAX_PAGE_ORDER)
 		return best;

@@ -113,6 +113,11 @@ static void test_recycle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0U, heap_bin_take(&ctx->bin, ctx->sg, 1));
 	KUNIT_EXPECT_EQ(test, 0U, heap_bin_shrink(&ctx->bin, 1, true));
 	expect_counts(test, 0, 0);
+	/* As if another task were making a page_pool. */
+	ctx->bin.nr_rings++;
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_fetch(&ctx->bin, ctx->sg, 1,
+						 2UL * RING_FULL << ctx->order));
+	ctx->bin.nr_rings--;
 	fetch_all(test);
 	put_pages(&ctx->bin, ctx->pages, ctx->nr);
 	expect_counts(test, all, 0);
