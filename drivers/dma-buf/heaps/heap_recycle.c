@@ -236,6 +236,7 @@ void heap_recycle_free(struct heap_recycle *recycle, struct heap_sgl *sgl)
 	while ((page = heap_sgl_pop(sgl)))
 		heap_bin_release(page);
 	heap_recycle_release(&recycle->queue, &sgl->item);
+	heap_bins_trim_rings(recycle->bins);
 }
 
 /**

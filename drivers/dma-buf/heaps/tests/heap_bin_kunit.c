@@ -232,6 +232,21 @@ struct work_struct *heap_test_use_bin(struct heap_bin *bin)
 	return &use_work;
 }
 
+/* Another page_pool, without pages. */
+void heap_test_add_ring(struct heap_bin *bin)
+{
+	unsigned int nr_rings = bin->nr_rings;
+	LIST_HEAD(rings);
+
+	mutex_lock(&bin->lock);
+	list_splice_init(&bin->rings, &rings);
+	bin->nr_rings = 0;
+	heap_bin_ring(bin, ULONG_MAX);
+	list_splice(&rings, &bin->rings);
+	bin->nr_rings += nr_rings;
+	mutex_unlock(&bin->lock);
+}
+
 void heap_test_destroy_bin(struct heap_bin *bin)
 {
 	struct heap_ring *ring, *next;

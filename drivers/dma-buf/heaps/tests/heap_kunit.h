@@ -114,6 +114,7 @@ static inline void heap_test_stub_zero(struct kunit *test, unsigned int fail_at,
 
 /* Somebody uses the bin, for a second. Returns the work that does it. */
 struct work_struct *heap_test_use_bin(struct heap_bin *bin);
+void heap_test_add_ring(struct heap_bin *bin);
 void heap_test_destroy_bin(struct heap_bin *bin);
 
 #endif /* _DMABUF_HEAP_KUNIT_H */

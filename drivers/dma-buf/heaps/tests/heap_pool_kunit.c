@@ -218,6 +218,7 @@ static void test_pool_limit(struct kunit *test)
 static void test_refused(struct kunit *test)
 {
 	struct pool_ctx *ctx = test->priv;
+	struct heap_bin *bin = heap_bins_local(ctx->pool->bins, 0);
 	struct heap_sgl *sgl = use(test, LARGE);
 
 	heap_pool_set_limits(ctx->pool, POOL_PAGES, 2 * LARGE);
@@ -235,8 +236,11 @@ static void test_refused(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, heap_pool_enabled(ctx->pool, false));
 	heap_pool_set_limits(ctx->pool, 0, QUEUE_PAGES);
 	KUNIT_EXPECT_FALSE(test, heap_pool_enabled(ctx->pool, false));
+	heap_test_add_ring(bin);
+	KUNIT_EXPECT_EQ(test, 2U, bin->nr_rings);
 	heap_pool_free(ctx->pool, sgl);
 	KUNIT_EXPECT_EQ(test, 0, atomic_read(&nr_buffers));
+	KUNIT_EXPECT_EQ(test, 1U, bin->nr_rings);
 	expect_pages(test, 0, 0);
 }
 
