@@ -26,7 +26,7 @@
 
 /*
  * Under the lock nothing sleeps or reclaims. No reserves, and only memory of the
- * bin's node: page_pool drops others. No kswapd, as for the heap's high orders.
+ * bin's node: page_pool drops others.
  */
 #define BIN_GFP	((GFP_HIGHUSER | __GFP_NOWARN | __GFP_NORETRY | \
 		  __GFP_NOMEMALLOC | __GFP_THISNODE) & ~__GFP_RECLAIM)
@@ -178,7 +178,9 @@ static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 			    unsigned int nr, unsigned long max_pages)
 {
-	gfp_t gfp = bin->order ? BIN_GFP : BIN_GFP | __GFP_ZERO;
+	/* As without a pool, kswapd is woken for single pages only. */
+	gfp_t gfp = bin->order ? BIN_GFP :
+		    BIN_GFP | __GFP_KSWAPD_RECLAIM | __GFP_ZERO;
 	struct heap_ring *ring;
 	unsigned int i;
 	u32 held;

@@ -274,8 +274,11 @@ static void test_used(struct kunit *test)
 	flush_work(work);
 }
 
+static gfp_t gfp_seen;
+
 static struct page *stub_alloc_fails(struct heap_ring *ring, gfp_t gfp)
 {
+	gfp_seen = gfp;
 	kunit_deactivate_static_stub(kunit_get_current_test(), heap_ring_alloc);
 
 	return NULL;
@@ -286,6 +289,11 @@ static void test_alloc(struct kunit *test)
 {
 	struct bin_ctx *ctx = test->priv;
 	unsigned int all = ctx->rest + ctx->nr;
+
+	kunit_activate_static_stub(test, heap_ring_alloc, stub_alloc_fails);
+	KUNIT_EXPECT_EQ(test, 0U, heap_bin_fetch(&ctx->bin, ctx->sg, 1, MAX_PAGES));
+	KUNIT_EXPECT_FALSE(test, gfpflags_allow_blocking(gfp_seen));
+	KUNIT_EXPECT_EQ(test, !ctx->order, !!(gfp_seen & __GFP_KSWAPD_RECLAIM));
 
 	fetch_all(test);
 	put_pages(&ctx->bin, ctx->pages, ctx->nr);
