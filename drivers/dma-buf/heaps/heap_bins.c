@@ -5,11 +5,15 @@
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "heap_bins.h"
 
 /* Sizes that IOMMUs map well; the system heap has always used these. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
+
+/* To release at a time under a bin's lock, in base pages, when the bound sinks. */
+#define TRIM_PAGES	(SZ_4M >> PAGE_SHIFT)
 
 static struct heap_bin *heap_bins_of(struct heap_bins *bins, struct page *page)
 {
@@ -129,13 +133,14 @@ void heap_bins_trim(struct heap_bins *bins)
 
 	for (i = HEAP_NR_ORDERS; i--;) {
 		for_each_node_state(nid, N_MEMORY) {
-			nr_pages = atomic_long_read(&bins->nr_pages);
-			max_pages = READ_ONCE(bins->max_pages);
-			if (nr_pages <= max_pages)
-				return;
-			heap_bins_shrink_one(bins, nid, i, nr_pages - max_pages,
-					     true);
-			cond_resched();
+			do {
+				nr_pages = atomic_long_read(&bins->nr_pages);
+				max_pages = READ_ONCE(bins->max_pages);
+				if (nr_pages <= max_pages)
+					return;
+				nr_pages = umin(nr_pages - max_pages, TRIM_PAGES);
+				cond_resched();
+			} while (heap_bins_shrink_one(bins, nid, i, nr_pages, true));
 		}
 	}
 }

@@ -196,8 +196,12 @@ static void test_pool_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&ctx->recycle->zeroed));
 
 	/* What was there before the bound changed goes, also if it was in use. */
+	heap_pool_set_limits(ctx->pool, POOL_PAGES, QUEUE_PAGES);
+	use_and_free(test, 6 * LARGE);
+	run_helper(ctx);
 	sgl = use(test, LARGE);
 	heap_pool_set_limits(ctx->pool, LARGE - 1, QUEUE_PAGES);
+	KUNIT_EXPECT_EQ(test, 0UL, cached(ctx));
 	heap_pool_free(ctx->pool, sgl);
 	run_helper(ctx);
 	expect_pages(test, 0, 0);
