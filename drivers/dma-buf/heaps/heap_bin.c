@@ -57,6 +57,12 @@ static unsigned int heap_ring_pages(const struct heap_ring *ring)
 	       atomic_read(&ring->pp->pages_state_release_cnt);
 }
 
+/* Of a page that a bin owns. */
+static struct page_pool *heap_page_pp(struct page *page)
+{
+	return __netmem_get_pp(page_to_netmem(page));
+}
+
 static struct page *heap_ring_alloc(struct heap_ring *ring, gfp_t gfp)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_ring_alloc, ring, gfp);
@@ -147,7 +153,6 @@ static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 	bin->nr_rings++;
 	mutex_unlock(&bin->lock);
 	ring = kzalloc_obj(*ring);
-	params.init_arg = ring;
 	if (ring)
 		ring->pp = page_pool_create(&params);
 	mutex_lock(&bin->lock);
@@ -225,22 +230,25 @@ unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 unsigned int heap_bin_put(struct heap_bin *bin, struct page **pages,
 			  unsigned int nr)
 {
-	struct page_pool *pp = pages[0]->pp;
-	struct heap_ring *ring = pp->slow.init_arg;
+	struct page_pool *pp = heap_page_pp(pages[0]);
 	unsigned int kept = 0, i;
+	struct heap_ring *ring;
 
 	mutex_lock(&bin->lock);
+	list_for_each_entry(ring, &bin->rings, node)
+		if (ring->pp == pp)
+			break;
 	nr = min(nr, PUT_MAX);
-	for (i = 0; i < nr && pages[i]->pp == pp; i++) {
+	for (i = 0; i < nr && heap_page_pp(pages[i]) == pp; i++) {
 		if (ring->cached + kept < RING_MAX)
 			page_pool_put_full_page(pp, pages[i], true);
 		else
 			heap_bin_release(pages[i]);
 		/* If somebody holds a reference, page_pool has let go of it. */
-		kept += heap_bin_owns(pages[i]) && pages[i]->pp == pp;
+		kept += heap_bin_owns(pages[i]) && heap_page_pp(pages[i]) == pp;
 	}
 	heap_bin_add_cached(bin, ring, kept);
-	/* Where the next one to take pages looks first. */
+	/* Where the next one looks first. */
 	list_move(&ring->node, &bin->rings);
 	mutex_unlock(&bin->lock);
 
@@ -260,7 +268,7 @@ void heap_bin_release(struct page *page)
 	if (heap_bin_owns(page)) {
 		/* page_pool lets go of one that comes with a second reference. */
 		get_page(page);
-		page_pool_put_full_page(page->pp, page, false);
+		page_pool_put_full_page(heap_page_pp(page), page, false);
 	}
 	__free_pages(page, order);
 }
