@@ -193,10 +193,9 @@ static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
-	long queued = atomic_long_read(&pool->recycle->queued[sc->nid]);
 
-	return (max(queued, 0) + heap_bins_pages_on(pool->bins, sc->nid)) ?:
-	       SHRINK_EMPTY;
+	return (atomic_long_read(&pool->recycle->queued[sc->nid]) +
+		heap_bins_pages_on(pool->bins, sc->nid)) ?: SHRINK_EMPTY;
 }
 
 /*
@@ -210,13 +209,11 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 					     struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
-	long waiting = atomic_long_read(&pool->recycle->queued[sc->nid]);
+	unsigned long waiting = atomic_long_read(&pool->recycle->queued[sc->nid]);
 	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
-	unsigned long nr_pages = sc->nr_to_scan, queued = 0, cached = 0;
+	unsigned long nr_pages = sc->nr_to_scan, queued, cached = 0;
 
-	if (waiting > 0)
-		queued = heap_recycle_shrink(pool->recycle,
-					     umin(nr_pages, waiting));
+	queued = heap_recycle_shrink(pool->recycle, umin(nr_pages, waiting));
 	if (queued < nr_pages)
 		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages - queued);
 	while (!queued && !cached && tries-- &&

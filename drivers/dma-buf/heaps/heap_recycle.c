@@ -45,20 +45,6 @@ struct heap_batch {
 	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
 };
 
-static struct heap_batch *heap_batch_create(struct heap_recycle *recycle)
-{
-	struct heap_batch *batch = kzalloc_obj(*batch);
-
-	if (!batch)
-		return NULL;
-
-	batch->taken.recycle = recycle;
-	batch->taken.batch = batch;
-	batch->refill_nid = NUMA_NO_NODE;
-
-	return batch;
-}
-
 /* Zero the batch and put it into the bins. */
 static void heap_batch_flush(struct heap_batch *batch)
 {
@@ -272,22 +258,24 @@ struct heap_recycle *heap_recycle_create(const char *name, struct heap_bins *bin
 					 void (*free_buffer)(struct heap_sgl *sgl))
 {
 	struct heap_recycle *recycle;
+	struct heap_batch *batch;
 
 	recycle = kzalloc(struct_size(recycle, queued, nr_node_ids), GFP_KERNEL);
-	if (!recycle)
+	batch = kzalloc_obj(*batch);
+	if (!recycle || !batch ||
+	    deferred_free_init(&recycle->queue, name, &heap_recycle_ops,
+			       &batch->taken)) {
+		kfree(batch);
+		kfree(recycle);
 		return NULL;
+	}
 
 	recycle->bins = bins;
 	recycle->method = method;
 	recycle->free_buffer = free_buffer;
-	recycle->batch = heap_batch_create(recycle);
-	if (!recycle->batch ||
-	    deferred_free_init(&recycle->queue, name, &heap_recycle_ops,
-			       &recycle->batch->taken)) {
-		kfree(recycle->batch);
-		kfree(recycle);
-		return NULL;
-	}
+	batch->taken.recycle = recycle;
+	batch->taken.batch = batch;
+	batch->refill_nid = NUMA_NO_NODE;
 
 	return recycle;
 }

@@ -16,7 +16,6 @@
 #include "deferred_free.h"
 #include "heap_zero.h"
 
-struct heap_batch;
 struct heap_bins;
 struct heap_sgl;
 
@@ -24,7 +23,6 @@ struct heap_sgl;
  * struct heap_recycle - closed buffers of a heap, and what became of them
  * @queue:	the buffers
  * @bins:	where zeroed pages go
- * @batch:	the helper's
  * @free_buffer: see heap_pool_create()
  * @method:	likewise
  * @zeroed:	zeroed; in base pages, as all that follows
@@ -35,7 +33,6 @@ struct heap_sgl;
 struct heap_recycle {
 	struct deferred_free_queue queue;
 	struct heap_bins *bins;
-	struct heap_batch *batch;
 	void (*free_buffer)(struct heap_sgl *sgl);
 	const enum heap_zero_method *method;
 

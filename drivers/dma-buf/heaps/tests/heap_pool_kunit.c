@@ -462,7 +462,7 @@ static void heap_pool_kunit_exit(struct kunit *test)
 		}
 		heap_test_expect_reclaimable(test, nid, ctx->reclaimable[nid]);
 	}
-	kfree(ctx->recycle->batch);
+	kfree(ctx->recycle->queue.taker);
 	kfree(ctx->recycle);
 	kfree(ctx->pool->bins);
 	kfree(ctx->pool);
