@@ -53,8 +53,8 @@ static inline bool heap_bins_have_room(const struct heap_bins *bins,
  * @bins:	the bins
  * @i:		index into heap_orders
  *
- * Return: the nearest node's, or %NULL if a mempolicy or cpuset says where the
- * task's memory comes from: the page allocator knows the rules.
+ * Return: that of the task's node, or %NULL if a mempolicy or cpuset says where its
+ * memory comes from: the page allocator knows the rules.
  */
 static inline struct heap_bin *
 heap_bins_local(struct heap_bins *bins, unsigned int i)
