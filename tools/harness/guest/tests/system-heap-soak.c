@@ -20,7 +20,7 @@
 
 #define NR_OWNERS	4
 #define NR_CHURNERS	2
-#define NR_FUZZERS	4
+#define NR_FUZZERS	6
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
 
@@ -160,7 +160,7 @@ static void churn(unsigned int me)
 		buf = get(heap, CHURN_LEN, -1);
 		if (buf < 0)
 			continue;
-		if (n % 16 == 0) {
+		if (n % 2 == 0) {
 			if (buf_check_and_soil(buf) >= 0)
 				count(&fig->stale, 1);
 			count(&fig->verified, CHURN_LEN);
