@@ -269,8 +269,9 @@ static void show(double since)
 	printf("# %5.0f s: %llu buffers, %.1f GiB verified, %llu kills, ",
 	       seconds() - since, fig->buffers,
 	       (double)fig->verified / (1 << 30), fig->kills);
-	printf("%llu pressure events, %llu failed by injection\n",
-	       fig->pressure, fig->refused);
+	printf("%llu pressure events, %llu failed by injection, %llu fuzzed calls, ",
+	       fig->pressure, fig->refused, fig->fuzzed);
+	printf("%llu stale, %llu foreign\n", fig->stale, fig->foreign);
 	fflush(stdout);
 }
 
