@@ -127,8 +127,7 @@ unsigned int heap_bin_take(struct heap_bin *bin, struct scatterlist *sg,
 
 /*
  * The ring with the fewest pages, so that all find room when they come back, or a
- * new one if @max pages can be kept. The lock is dropped to make it, by one task
- * at a time.
+ * new one if @max pages can be kept. One task at a time drops the lock to make it.
  */
 static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 {
@@ -138,26 +137,24 @@ static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 		.pool_size = RING_SIZE,
 	};
 	struct heap_ring *ring, *best = NULL;
-	unsigned int nr = 0;
 
-	list_for_each_entry(ring, &bin->rings, node) {
-		nr++;
+	list_for_each_entry(ring, &bin->rings, node)
 		if (!best || heap_ring_pages(ring) < heap_ring_pages(best))
 			best = ring;
-	}
-	if ((best && heap_ring_pages(best) <= RING_FULL) || nr < bin->nr_rings ||
+	if ((best && heap_ring_pages(best) <= RING_FULL) ||
+	    list_count_nodes(&bin->rings) < bin->nr_rings ||
 	    (unsigned long)bin->nr_rings * RING_FULL >= max ||
 	    bin->order > MAX_PAGE_ORDER)
 		return best;
 
-	bin->nr_rings++;
+	WRITE_ONCE(bin->nr_rings, bin->nr_rings + 1);
 	mutex_unlock(&bin->lock);
 	ring = kzalloc_obj(*ring);
 	if (ring)
 		ring->pp = page_pool_create(&params);
 	mutex_lock(&bin->lock);
 	if (!ring || IS_ERR(ring->pp)) {
-		bin->nr_rings--;
+		WRITE_ONCE(bin->nr_rings, bin->nr_rings - 1);
 		kfree(ring);
 		return NULL;
 	}
@@ -183,7 +180,7 @@ static struct heap_ring *heap_bin_ring(struct heap_bin *bin, unsigned long max)
 unsigned int heap_bin_fetch(struct heap_bin *bin, struct scatterlist *sg,
 			    unsigned int nr, unsigned long max_pages)
 {
-	/* As without a pool, kswapd is woken for single pages only. */
+	/* Only single pages wake kswapd, as without a pool. */
 	gfp_t gfp = bin->order ? BIN_GFP :
 		    BIN_GFP | __GFP_KSWAPD_RECLAIM | __GFP_ZERO;
 	struct heap_ring *ring;
@@ -248,7 +245,7 @@ unsigned int heap_bin_put(struct heap_bin *bin, struct page **pages,
 		kept += heap_bin_owns(pages[i]) && heap_page_pp(pages[i]) == pp;
 	}
 	heap_bin_add_cached(bin, ring, kept);
-	/* Where the next one looks first. */
+	/* The next to take or put looks here first. */
 	list_move(&ring->node, &bin->rings);
 	mutex_unlock(&bin->lock);
 
@@ -325,12 +322,16 @@ void heap_bin_trim_rings(struct heap_bin *bin)
 	struct heap_ring *ring, *next;
 	LIST_HEAD(unused);
 
+	/* Mostly there is one. Whoever closes a buffer need not wait to see that. */
+	if (READ_ONCE(bin->nr_rings) < 2)
+		return;
+
 	mutex_lock(&bin->lock);
 	list_for_each_entry_safe(ring, next, &bin->rings, node) {
 		if (bin->nr_rings == 1 || heap_ring_pages(ring))
 			continue;
 		list_move(&ring->node, &unused);
-		bin->nr_rings--;
+		WRITE_ONCE(bin->nr_rings, bin->nr_rings - 1);
 	}
 	mutex_unlock(&bin->lock);
 

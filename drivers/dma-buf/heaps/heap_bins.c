@@ -12,7 +12,7 @@
 /* Sizes that IOMMUs map well; the system heap has always used these. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* To release at a time under a bin's lock, in base pages, when the bound sinks. */
+/* Base pages to release under one hold of a bin's lock when the bound is lowered. */
 #define TRIM_PAGES	(SZ_4M >> PAGE_SHIFT)
 
 static struct heap_bin *heap_bins_of(struct heap_bins *bins, struct page *page)
@@ -127,20 +127,20 @@ unsigned long heap_bins_shrink(struct heap_bins *bins, int nid,
  */
 void heap_bins_trim(struct heap_bins *bins)
 {
-	unsigned long nr_pages, max_pages;
 	unsigned int i;
+	long excess;
 	int nid;
 
 	for (i = HEAP_NR_ORDERS; i--;) {
 		for_each_node_state(nid, N_MEMORY) {
 			do {
-				nr_pages = atomic_long_read(&bins->nr_pages);
-				max_pages = READ_ONCE(bins->max_pages);
-				if (nr_pages <= max_pages)
+				excess = atomic_long_read(&bins->nr_pages) -
+					 READ_ONCE(bins->max_pages);
+				if (excess <= 0)
 					return;
-				nr_pages = umin(nr_pages - max_pages, TRIM_PAGES);
 				cond_resched();
-			} while (heap_bins_shrink_one(bins, nid, i, nr_pages, true));
+				excess = min(excess, TRIM_PAGES);
+			} while (heap_bins_shrink_one(bins, nid, i, excess, true));
 		}
 	}
 }

@@ -404,7 +404,7 @@ static void test_concurrent(struct kunit *test)
 static void test_concurrent_rings(struct kunit *test)
 {
 	struct bin_ctx *ctx = test->priv;
-	unsigned int done = 0, trimmed = 0, nr_rings;
+	unsigned int done, got, trimmed = 0, nr_rings;
 	unsigned long end;
 	struct bin_stamper *users;
 	struct scatterlist *sg;
@@ -415,10 +415,12 @@ static void test_concurrent_rings(struct kunit *test)
 	sg = kunit_kcalloc(test, RING_FULL + 1, sizeof(*sg), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, sg);
 	/* The first one is not asked any more. */
-	while (done <= RING_FULL)
-		done += heap_bin_take(&ctx->bin, sg + done, RING_FULL + 1 - done) ?:
-			heap_bin_fetch(&ctx->bin, sg + done, RING_FULL + 1 - done,
-				       RING_FULL);
+	for (done = 0; done <= RING_FULL; done += got) {
+		got = heap_bin_take(&ctx->bin, sg + done, RING_FULL + 1 - done) ?:
+		      heap_bin_fetch(&ctx->bin, sg + done, RING_FULL + 1 - done,
+				     RING_FULL);
+		KUNIT_ASSERT_GT(test, got, 0U);
+	}
 
 	/* Few, so that there are moments when none of them has a page. */
 	users = start_users(test, 2, 2 * RING_FULL);
