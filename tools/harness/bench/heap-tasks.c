@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 
 	progname = "heap-tasks";
 	tasks_setup(argc, argv);
-	/* As many as the queue can be told to take, or the meeting is most of it */
+	/* Many, as the meeting costs what it costs, and a queue that takes them */
 	nr_buffers = MAX_BUFFERS;
 	write_text(HEAP_PARAMS "queue_limit_mb", "256");
 	for (i = 0; i < ARRAY_SIZE(bench_heaps); i++) {

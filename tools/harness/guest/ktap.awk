@@ -32,7 +32,7 @@ function skip(line,   i) {
 			skipped++; nskipped++
 			return
 		}
-	fail("skipped, which skips.list does not allow: " line)
+	fail("skipped, which is not allowed: " line)
 }
 
 # One result line, without its indent.
