@@ -53,9 +53,8 @@ unsigned long deferred_free_run(struct deferred_free_queue *queue,
 		spin_lock(&queue->lock);
 	}
 	spin_unlock(&queue->lock);
-	if (!freed)
-		return 0;
 
+	/* Also if nothing was freed: others may have taken what was queued. */
 	queue->ops->dispose(taker, true);
 
 	scoped_guard(spinlock, &queue->lock)
@@ -80,7 +79,8 @@ static void deferred_free_work(struct kthread_work *work)
  * @item:	the item; the queue's if it is accepted
  * @nr_pages:	base pages in it, not 0
  *
- * The helper starts within two ticks, or at once if the queue is half full.
+ * The helper starts within two ticks, or at once if more than half of the bound is
+ * queued.
  *
  * Context: process context. Never sleeps or allocates.
  * Return: false if the item does not fit; the caller keeps it.

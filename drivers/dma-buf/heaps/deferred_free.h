@@ -35,8 +35,9 @@ struct deferred_free_queue;
  * @take:	Move about @nr_pages base pages from @item to @taker and return how
  *		many. Return fewer if @taker has no more room, but not 0. Called
  *		under the queue's spinlock.
- * @dispose:	Free what @taker has taken, or gather it until @last. Called
- *		without locks; the pages are counted as queued until it returns.
+ * @dispose:	Free what @taker has taken, or gather it until @last, which is the
+ *		end of a run, of an empty one too. Called without locks; the pages
+ *		are counted as queued until it returns.
  * @release:	Free what @item is embedded in, its last page is taken. Called
  *		without locks, also in reclaim.
  */

@@ -30,7 +30,7 @@ struct scatterlist;
 /**
  * struct heap_bin - zeroed pages of one order on one node
  * @lock:	its holder is the one consumer of each page_pool
- * @rings:	page_pools, the one that pages were put into last first
+ * @rings:	page_pools, the most recently filled first
  * @nr_rings:	how many, with the one being made; written under @lock
  * @order:	of the pages
  * @nid:	their node

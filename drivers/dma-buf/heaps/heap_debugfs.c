@@ -61,15 +61,13 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 
 static void drain_all(struct heap_pool *pool)
 {
-	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+	struct shrink_control sc = { .nr_to_scan = 1024 };
 	struct shrinker *shrinker = pool->shrinker;
 
 	/* Let lockdep see what the shrinker does in reclaim. */
 	fs_reclaim_acquire(GFP_KERNEL);
 	for_each_node_state(sc.nid, N_MEMORY) {
 		do {
-			sc.nr_to_scan = 1024;
-			sc.nr_scanned = sc.nr_to_scan;
 			cond_resched();
 		} while (!fatal_signal_pending(current) &&
 			 shrinker->count_objects(shrinker, &sc) != SHRINK_EMPTY &&

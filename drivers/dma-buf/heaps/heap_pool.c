@@ -287,7 +287,7 @@ struct heap_pool *heap_pool_create(const char *name,
 	heap_bins_init(pool->bins);
 	pool->shrinker->count_objects = heap_pool_shrinker_count;
 	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
-	/* One watermark boost; with less, reclaim may call the OOM killer. */
+	/* At least one watermark boost; less may bring on the OOM killer. */
 	pool->shrinker->batch = MAX_ORDER_NR_PAGES;
 	pool->shrinker->private_data = pool;
 	shrinker_register(pool->shrinker);

@@ -45,7 +45,7 @@ struct shrinker;
  * @recycle:	closed buffers
  * @shrinker:	gives both back
  * @hits:	pages found in @bins, by index into heap_orders
- * @misses:	pages that were not
+ * @misses:	pages that were not when they were asked for
  * @reclaimed:	base pages given back by @shrinker
  */
 struct heap_pool {

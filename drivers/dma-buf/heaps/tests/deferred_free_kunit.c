@@ -228,21 +228,21 @@ static void test_take(struct kunit *test)
 }
 
 /*
- * The last call of a run comes once, while its pages are still counted. Others get
- * the rest of an item meanwhile.
+ * The last call of a run comes once, while its pages are still counted, and also if
+ * there were none. Others get the rest of an item meanwhile.
  */
 static void test_dispose_last(struct kunit *test)
 {
 	struct test_ctx *ctx = test->priv;
 
 	KUNIT_EXPECT_EQ(test, 0UL, run(ctx, 1));
-	KUNIT_EXPECT_EQ(test, 0U, ctx->task.nr_disposed);
+	KUNIT_EXPECT_EQ(test, 1U, ctx->task.nr_last);
 
 	add(ctx, 0, 10);
 	add(ctx, 1, 10);
 	KUNIT_EXPECT_EQ(test, 15UL, run(ctx, 15));
-	KUNIT_EXPECT_EQ(test, 3U, ctx->task.nr_disposed);
-	KUNIT_EXPECT_EQ(test, 1U, ctx->task.nr_last);
+	KUNIT_EXPECT_EQ(test, 4U, ctx->task.nr_disposed);
+	KUNIT_EXPECT_EQ(test, 2U, ctx->task.nr_last);
 	KUNIT_EXPECT_EQ(test, 20UL, ctx->task.pages_at_last);
 
 	ctx->task.rival = &ctx->other;
@@ -263,7 +263,7 @@ static void test_helper(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, timer_pending(&ctx->queue.work.timer));
 	start_helper(ctx);
 	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
-	KUNIT_EXPECT_EQ(test, 20U, ctx->helper.nr_last);
+	KUNIT_EXPECT_GE(test, ctx->helper.nr_last, 20U);
 }
 
 /*
