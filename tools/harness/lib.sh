@@ -118,9 +118,12 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u B
 	nice make "-j$JOBS" "ARCH=$kbuild_arch" "CROSS_COMPILE=$cross"
 	"CC=ccache ${cross}gcc" "HOSTCC=ccache gcc")
 
+# What find leaves out of the sources: what editors, patch and compilers leave behind.
+LEFT_BEHIND=(! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')
+
 # sources_id: which sources of the heap a figure is of; tests do not count.
 sources_id() {
-	(cd "$TOP" && find drivers include -type f ! -path '*/tests/*' -print0 | sort -z |
+	(cd "$TOP" && find drivers include -type f ! -path '*/tests/*' "${LEFT_BEHIND[@]}" -print0 | sort -z |
 		xargs -0 sha256sum | sha256sum | cut -c1-12)
 }
 

@@ -27,7 +27,7 @@ is_fragment() {
 	case $1 in
 	drivers/dma-buf/heaps/Kconfig | drivers/dma-buf/heaps/Makefile) ;;
 	drivers/dma-buf/heaps/system_heap.edit) ;;
-	"$selftests"/Makefile | "$selftests"/config | "$selftests"/.gitignore) ;;
+	"$selftests"/config) ;;
 	*) return 1 ;;
 	esac
 }
@@ -35,8 +35,7 @@ is_fragment() {
 ours() {
 	local root
 	for root in drivers include tools/testing Documentation; do
-		[ ! -d "$TOP/$root" ] || (cd "$TOP" && find "$root" -type f \
-			! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')
+		[ ! -d "$TOP/$root" ] || (cd "$TOP" && find "$root" -type f "${LEFT_BEHIND[@]}")
 	done
 }
 
