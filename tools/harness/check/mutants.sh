@@ -182,9 +182,14 @@ judge() {
 	grep -q '^FAILED' "$work/$1.result"
 }
 
-# Whether something failed besides what ends together with the guest.
-failed() { grep '^FAILED' "$work/$1.result" | grep -qvE "$gone"; }
-gone='did not end in|did not run$|ended in the middle of it$|: timeout$'
+# What failed besides what ends together with the guest.  Of a guest that ended early
+# only what its kernel did counts, not that the host could not run it.
+failed() {
+	awk '!/^FAILED/ || /did not end in|did not run$|ended in the middle of it$|: timeout$/ { next }
+		/^FAILED guest:/ && !/panicked|died before/ { next }
+		{ print; found = 1; exit }
+		END { exit !found }' "$work/$1.result"
+}
 
 verdict() { printf '%-9s %-28s %4s s  %s\n' "$1" "$name" "$((SECONDS - started))" "$2"; }
 for name in "${names[@]}"; do
@@ -196,9 +201,9 @@ for name in "${names[@]}"; do
 		bad=$((bad + 1))
 		verdict broken "does not build, see $work/$name.build"
 	elif judge "$name" kunit || judge "$name" ktap; then
-		if failed "$name"; then
+		if why=$(failed "$name"); then
 			killed=$((killed + 1))
-			verdict killed "$(grep '^FAILED' "$work/$name.result" | grep -m1 -vE "$gone" | cut -d ' ' -f 2-)"
+			verdict killed "${why#FAILED }"
 		else
 			bad=$((bad + 1))
 			verdict HUNG "$(grep -m1 '^FAILED' "$work/$name.result" | cut -d ' ' -f 2-)"
