@@ -3,28 +3,29 @@
 #
 # accel.sh KERNEL: print "kvm" when a guest really runs with it, else "tcg".
 # A /dev/kvm that opens proves little (nested, broken and forbidden ones open
-# too), so a guest is booted; what that showed is kept until the machine is booted
-# anew.  One that does not open is looked at each time: it may be given to us later,
-# or taken away.
+# too), so a guest is booted; what that showed is believed for an hour, as long as
+# the machine is not booted anew.  One that does not open is looked at each time.
 . "$(dirname "$0")/../lib.sh"
 
 if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo tcg
 	exit 0
 fi
-kept=$CACHE/accel.$(cat /proc/sys/kernel/random/boot_id)
-if [ ! -s "$kept" ]; then
+kept=$CACHE/accel
+boot=$(cat /proc/sys/kernel/random/boot_id)
+answer=$(find "$kept" -mmin -60 -exec sed -n "s/^$boot //p" {} + 2>/dev/null) || true
+if [ -z "$answer" ]; then
 	answer=tcg
 	mkdir -p "$CACHE"
 	# The smaller kernel answers sooner.
 	[ ! -f "$OUT/bench/image" ] || set -- bench
-	if GUEST_ACCEL=kvm GUEST_TIMEOUT=10 GUEST_MEM=256 GUEST_CPUS=1 \
+	if env -u GUEST_APPEND -u GUEST_NODES -u GUEST_EXTRA \
+		GUEST_ACCEL=kvm GUEST_TIMEOUT=10 GUEST_MEM=256 GUEST_CPUS=1 \
 		"$HARNESS/guest/boot.sh" "$1" smp kvm-probe </dev/null >/dev/null 2>&1; then
 		answer=kvm
 	fi
 	say "probe: KVM $([ $answer = kvm ] && echo works || echo 'does not work here, using TCG')"
-	rm -f "$CACHE"/accel.*
-	echo "$answer" >"$kept.$$"
+	echo "$boot $answer" >"$kept.$$"
 	mv "$kept.$$" "$kept"
 fi
-cat "$kept"
+echo "$answer"
