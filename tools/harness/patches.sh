@@ -44,7 +44,9 @@ grep -qF "\"sources\":\"$(sources_id)\"" "$figures" ||
 each=$(series_figures_each "$kernel")
 if [ ! -f "$each" ]; then
 	say "figures of single patches are those of all together: make bench-series KERNEL=$kernel"
-elif awk -f "$HARNESS/series/each.awk" "$each" >>"$work/numbers"; then
+else
+	awk -f "$HARNESS/series/each.awk" "$each" >>"$work/numbers" ||
+		die "$each does not do: run make bench-series KERNEL=$kernel again"
 	grep -qF "\"sources\":\"$(sources_id)\"" "$each" ||
 		say "$each is of other sources than these: make bench-series KERNEL=$kernel"
 fi

@@ -16,7 +16,7 @@ release=$(uname -r)
 module=$OUT/module/$release/$name.ko
 program=$OUT/try/heap-try
 parameters=/sys/module/$name/parameters
-loaded_sources=/run/$name.sources	# gone when the module is
+loaded_sources=/run/$name.sources	# of which it was built; gone when the module is
 
 cannot() { die "$* (make run shows the heap in a guest)"; }
 
@@ -54,7 +54,7 @@ load() {
 	say "Loading $name into linux $release, as a heap of its own beside the kernel's.
 Like any heap it then stays until the machine is booted anew."
 	said=$(insmod "$module" 2>&1) || refused "$said"
-	sources_id >"$loaded_sources"
+	cp "$(dirname "$module")/sources" "$loaded_sources" 2>/dev/null || rm -f "$loaded_sources"
 }
 
 # What of the machine is in the figures
@@ -66,7 +66,7 @@ facts() {
 	[ ! -e "$file" ] || note="$note, governor $(cat "$file")"
 	! grep -q '^flags.* hypervisor' /proc/cpuinfo || note="$note, a virtual machine"
 	memory_kib=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
-	sources=$(cat "$loaded_sources" 2>/dev/null) || sources="unknown (it was loaded before)"
+	sources=$(cat "$loaded_sources" 2>/dev/null) || sources=unknown
 }
 
 [ "$(id -u)" = 0 ] || cannot "only root may load a module"

@@ -112,7 +112,7 @@ qemu+=(-serial "file:$console" "${report_at[@]}")
 
 limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
 say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"
-"${qemu[@]}" </dev/null >"$run/qemu.log" 2>&1 8>&- 9>&- &
+"${qemu[@]}" </dev/null >"$run/qemu.log" 2>&1 5>&- 7>&- 8>&- 9>&- &
 pid=$!
 trap 'kill -9 "$pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM

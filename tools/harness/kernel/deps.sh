@@ -29,12 +29,15 @@ hint="install these packages: $wanted"
 [ "$(id -u)" = 0 ] || die "not root; $hint"
 command -v apt-get >/dev/null || die "no apt-get; $hint"
 
-mkdir -p "$CACHE"
+lock 7 deps
+wanted=$(missing | sort -u | tr '\n' ' ')
+[ -n "$wanted" ] || exit 0
 log=$CACHE/deps.log
 say "installing: $wanted"
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of package names
-{ apt-get update && apt-get install -y --no-install-recommends $wanted; } \
+{ apt-get update && apt-get install -y --no-install-recommends \
+	-o DPkg::Lock::Timeout=300 $wanted; } \
 	</dev/null >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "apt failed ($log); $hint"; }
 left=$(missing | sort -u | tr '\n' ' ')
 [ -z "$left" ] || die "still missing after apt: $left"

@@ -30,6 +30,6 @@ for patch in defer pool; do
 		}' "$report"
 done | sed '$!s/$/,/' >>"$json.tmp"
 echo "]}" >>"$json.tmp"
+awk -f "$HARNESS/series/each.awk" "$json.tmp"
 mv "$json.tmp" "$json"
-awk -f "$HARNESS/series/each.awk" "$json"
 say "written: $json"
