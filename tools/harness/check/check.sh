@@ -38,7 +38,7 @@ while read -r file; do
 		--show-types -f "$file" 2>&1) || true
 	result "checkpatch ${file#"$TOP/"}" "$found"
 	case $file in
-	drivers/* | include/linux/*)
+	drivers/*)
 		found=$(cd "$tree" && scripts/kernel-doc -none -Wall "$file" 2>&1) || true
 		result "kernel-doc $file" "$found"
 		;;

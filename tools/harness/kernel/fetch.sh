@@ -104,7 +104,7 @@ few_paths() {
 	printf '%s\n' Makefile usr/gen_init_cpio.c tools/testing/selftests/{kselftest.h,kselftest_harness.h,dmabuf-heaps}
 }
 
-# Few files change from one kernel to the next.
+# For a few files a newer kernel does as well: they change little.
 get_newest() {
 	local newest
 	newest=$(apt_private apt-cache pkgnames linux-source- | grep '^linux-source-[7-9]\.' | sort -V | tail -n 1)

@@ -10,9 +10,9 @@
 # AUTHOR="Name <mail>", SIGNOFF=1 and TRAILERS="Key: value; Key: value" are as in
 # patches.sh.
 #
-# Promises: the last commit's tree
-# is BASE's with the staged files, or the exit is non-zero; nothing in REPO changes
-# but that objects are added; the same input gives the same commits.
+# Promises: the last commit's tree is BASE's with the staged files, or the exit is
+# non-zero; nothing in REPO changes but that objects are added; the same input gives
+# the same commits.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/lib.sh"
 

@@ -9,9 +9,6 @@
 function name_of(size) {
 	return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB"
 }
-function short_of(size) {
-	return size >= 1048576 ? size / 1048576 "M" : size / 1024 "K"
-}
 function need(key) {
 	if (!(key in p50)) {
 		print "error: " FILENAME " has no " key > "/dev/stderr"
@@ -80,12 +77,10 @@ END {
 		costs()
 		exit
 	}
-	print "@UNIT@\n" field["unit"]
-	print "@VERSION@\n" version
 	print "@COSTS@\n" head
 	costs()
 
-	# Of all patches together; bench-series.sh measures each.
+	# Of all patches together; series/bench.sh measures each.
 	print "@DEFER@\n" head
 	both("close", "close close")
 	print "@POOL@\n" head
@@ -94,18 +89,8 @@ END {
 	for (i = 1; i <= 2; i++)
 		print "@OF_" patch[i] "@\nMedians on an emulated processor that counts instructions, of all patches\ntogether; \"before\" or \"stock\" is the heap without any."
 
-	print "@USE@\n" head
-	both("mmap", "mmap mmap")
-	both("vmap", "vmap vmap")
-	both("attach", "attach attach")
-
 	print "@MIX_RATIO@\n" ratio(need("mix pair system 0"), need("mix pair stock 0"))
 	for (i = 1; i <= nsizes; i++) {
-		before = need("warm alloc stock " sizes[i])
-		after = need("warm alloc system " sizes[i])
-		s = short_of(sizes[i])
-		print "@ALLOC_BEFORE_" s "@\n" before
-		print "@ALLOC_" s "@\n" after
 		loop = need("churn pair system " sizes[i]) / need("churn pair stock " sizes[i])
 		if (loop > worst) worst = loop
 	}
