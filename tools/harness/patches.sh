@@ -3,9 +3,9 @@
 #
 # patches.sh: the series as patches that git am takes, for the kernel that KERNEL
 # chooses, in out/series/KERNEL/.  What is in which patch and what the messages
-# are is in series/; their figures come from out/bench-KERNEL.json, and if that was
-# measured with other sources than these it is said. Those of single patches come
-# from out/bench-series-KERNEL.json (make bench-series).
+# are is in series/; their figures come from out/bench-KERNEL.json or else from docs/,
+# and if they were measured with other sources than these it is said.  Those of
+# single patches come from out/bench-series-KERNEL.json (make bench-series).
 #
 #   AUTHOR="Name <mail>"    who sends it; without, nobody does, and that is said
 #   SIGNOFF=1               add the author's Signed-off-by
@@ -29,7 +29,6 @@ kernel=$(echo "$version" | cut -d. -f1,2)
 out=$OUT/series/$kernel
 
 figures=$(bench_figures "$kernel")
-[ -f "$figures" ] || die "there are no figures for the messages: run make bench KERNEL=$kernel first"
 work=$OUT/series/tmp
 rm -rf "$work"
 mkdir -p "$work"

@@ -68,19 +68,19 @@ import_pristine() {
 	)
 }
 
-# bench_figures KERNEL: the file with its figures; that of the last run of any
-# kernel if there is none of this one.
+# bench_figures KERNEL[-arm64]: the file with its figures, of the last run or else of
+# docs/.
 bench_figures() {
 	local file=$OUT/bench-$1.json
-	[ -f "$file" ] || file=$OUT/bench.json
+	[ -f "$file" ] || file=$TOP/docs/bench-$1.json
 	echo "$file"
 }
 
-# arm64_numbers KERNEL VERSION: those of arm64 as fill.awk takes them, of the last run
-# or else of docs/; none for a kernel that has none there.
+# arm64_numbers KERNEL VERSION: those of arm64 as fill.awk takes them; none for a
+# kernel that has none.
 arm64_numbers() {
-	local file=$OUT/bench-$1-arm64.json
-	[ -f "$file" ] || file=$TOP/docs/bench-$1-arm64.json
+	local file
+	file=$(bench_figures "$1-arm64")
 	[ -f "$file" ] || return 0
 	awk -v version="$2" -v arch=ARM64 -f "$HARNESS/series/numbers.awk" "$file" || return
 	grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
