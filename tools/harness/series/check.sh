@@ -312,30 +312,30 @@ ktap() {
 }
 ! wanted files || ktap "checkpatch, kernel-doc, W=1 and sparse of the files (check/check.sh)" "$HARNESS/check/check.sh" "$dir"
 
-# What coccicheck does, but for our directory and with a limit of time.
+# What coccicheck does, but for our directory and with a limit of time.  badzero does
+# not end within it, check_bq27xxx_data is about another driver's table.
 cocci_all() {
-	local script options
+	local script options limit=120
 	: >"$work/cocci.run"
-	: >"$work/cocci.not"
 	while read -r script; do
 		grep -q '^virtual report' "$repo/$script" || continue
 		options=$(sed -n 's,^// *Options: *,,p' "$repo/$script" | head -n 1)
 		# shellcheck disable=SC2086 # a list of options
-		if (cd "$repo" && nice timeout 120 spatch -D report --no-show-diff --very-quiet --use-coccigrep \
+		if (cd "$repo" && nice timeout $limit spatch -D report --no-show-diff --very-quiet --use-coccigrep \
 			--chunksize 1 -I include -I "$heaps" $options \
 			--cocci-file "$script" --dir "$heaps" 2>&1); then
 			echo "$script" >>"$work/cocci.run"
 		else
-			basename "$script" .cocci >>"$work/cocci.not"
+			echo "$heaps/: $script could not be run, or not in $limit s"
 		fi
-	done < <(cd "$repo" && find scripts/coccinelle -name '*.cocci' | sort) >"$work/cocci"
+	done < <(cd "$repo" && find scripts/coccinelle -name '*.cocci' ! -name badzero.cocci \
+		! -name check_bq27xxx_data.cocci | sort) >"$work/cocci"
 	[ -s "$work/cocci.run" ] || echo "none of the semantic patches could be run"
 	grep -E "^$heaps/" "$work/cocci" | grep -v "cma_heap.c" || true
 }
 if wanted cocci; then
 	found=$(cocci_all)
-	not=$(tr '\n' ' ' <"$work/cocci.not")
-	result "coccicheck: $(wc -l <"$work/cocci.run") semantic patches${not:+, could not or not in time: ${not% }}" "$found"
+	result "coccicheck: $(wc -l <"$work/cocci.run") semantic patches" "$found"
 fi
 
 # conf PATTERN ARGUMENT...: what a configuration has to say about symbols like
