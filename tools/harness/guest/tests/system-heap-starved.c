@@ -34,15 +34,18 @@
 #define POOLED		(56 * MIB)
 #define RING_BYTES	(256 * MIB)
 #define PIECE_BYTES	(2 * MIB)
-/* Until kswapd has met a pool in use so often, or that many rounds */
+/* Until kswapd has met a pool in use so often, or for so many seconds */
 #define NR_BUSY		4
-#define NR_TRIMS	40
+#define TRIM_SECONDS	180
 
 #define TRACING		"/sys/kernel/tracing/"
-#define SLOW		TRACING "instances/slow/"
+#define SLOW		TRACING "instances/slow"
+#define NR_SLOW		4
 #define WAIT_EVENT	TRACING "events/lock/contention_begin/"
 /* LCB_F_MUTEX */
 #define WAIT_FILTER	"flags & 32"
+/* Whose mutex it is, only the stack tells */
+#define WAIT_TRIGGER	"stacktrace if " WAIT_FILTER
 #define SCAN_EVENT	TRACING "events/dma_heap/dma_heap_reclaim/"
 
 /*
@@ -212,33 +215,69 @@ static int use_memory(char *ring, size_t *at)
 	return sched_setscheduler(0, SCHED_OTHER, &other) ? -errno : 0;
 }
 
+static int slow_write(unsigned int i, const char *file, const char *text)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), SLOW "%u/%s", i, file);
+	return write_text(path, text);
+}
+
 /* Have each page traced, with its stack, that @pid frees: that takes a while */
 static int slow_down(pid_t pid)
 {
-	char filter[64];
+	char filter[64], dir[64];
+	unsigned int i;
+	int ret = 0;
 
-	if (mkdir(SLOW, 0700) && errno != EEXIST)
-		return -errno;
 	snprintf(filter, sizeof(filter), "common_pid == %d", pid);
-	return write_text(SLOW "options/stacktrace", "1") ?:
-	       write_text(SLOW "events/kmem/mm_page_free/filter", filter) ?:
-	       write_text(SLOW "events/kmem/mm_page_free/enable", "1");
+	for (i = 0; i < NR_SLOW && !ret; i++) {
+		snprintf(dir, sizeof(dir), SLOW "%u", i);
+		if (mkdir(dir, 0700) && errno != EEXIST)
+			return -errno;
+		ret = slow_write(i, "options/stacktrace", "1") ?:
+		      slow_write(i, "events/kmem/mm_page_free/filter", filter) ?:
+		      slow_write(i, "events/kmem/mm_page_free/enable", "1");
+	}
+	return ret;
 }
 
-/* Lines of the trace with @comm, @event and @what */
-static int count_trace(const char *comm, const char *event, const char *what)
+static int slow_end(void)
+{
+	char dir[64];
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < NR_SLOW && !ret; i++) {
+		snprintf(dir, sizeof(dir), SLOW "%u", i);
+		ret = rmdir(dir);
+	}
+	return ret;
+}
+
+/* How often kswapd waited for a bin, and how often it found one in use */
+static int count_trace(int *waits, int *busy)
 {
 	FILE *f = fopen(TRACING "trace", "r");
+	bool waiting = false;
 	char line[512];
-	int found = 0;
 
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f))
-		found += strstr(line, comm) && strstr(line, event) &&
-			 strstr(line, what);
+	*waits = *busy = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, " => ")) {
+			*waits += waiting && strstr(line, "heap_bin_");
+		} else if (!strstr(line, "<stack trace>")) {
+			waiting = strstr(line, "kswapd0-") &&
+				  strstr(line, "contention_begin:");
+			*busy += strstr(line, "kswapd0-") &&
+				 strstr(line, "dma_heap_reclaim:") &&
+				 strstr(line, "queued=0 cached=0");
+		}
+	}
 	fclose(f);
-	return found;
+	return 0;
 }
 
 /*
@@ -252,6 +291,7 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 	unsigned int i, in_use = 0;
 	char *ring, c = 0;
 	size_t at = 0;
+	double end;
 	pid_t pid;
 
 	if (access(WAIT_EVENT "enable", W_OK))
@@ -274,10 +314,12 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 	ASSERT_NE(NULL, ring);
 	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
 	ASSERT_EQ(0, write_text(WAIT_EVENT "filter", WAIT_FILTER));
+	ASSERT_EQ(0, write_text(WAIT_EVENT "trigger", WAIT_TRIGGER));
 	ASSERT_EQ(0, write_text(WAIT_EVENT "enable", "1"));
 	ASSERT_EQ(0, write_text(SCAN_EVENT "enable", "1"));
 
-	for (i = 0; i < NR_TRIMS && waits + busy < NR_BUSY; i++) {
+	end = seconds() + TRIM_SECONDS;
+	for (i = 0; seconds() < end && waits + busy < NR_BUSY; i++) {
 		ASSERT_EQ(0, heap_set_param("pool_limit_mb", POOLED / MIB));
 		ASSERT_EQ(0, fill_pool(self->heap, POOLED));
 		ASSERT_EQ(1, write(to[1], &c, 1));
@@ -286,9 +328,7 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 		ASSERT_EQ(0, ioctl(from[0], FIONREAD, &done));
 		in_use += !done;
 		ASSERT_EQ(1, read(from[0], &c, 1));
-		waits = count_trace("kswapd0-", "contention_begin:", "");
-		busy = count_trace("kswapd0-", "dma_heap_reclaim:",
-				   "queued=0 cached=0");
+		ASSERT_EQ(0, count_trace(&waits, &busy));
 	}
 	close(to[1]);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
@@ -300,9 +340,10 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 	ASSERT_EQ(0, munmap(ring, RING_BYTES));
 	drop(&self->ballast, 0);
 	sleep(1);
-	EXPECT_EQ(0, rmdir(SLOW));
+	EXPECT_EQ(0, slow_end());
 	ASSERT_EQ(0, write_text(WAIT_EVENT "enable", "0"));
 	ASSERT_EQ(0, write_text(SCAN_EVENT "enable", "0"));
+	ASSERT_EQ(0, write_text(WAIT_EVENT "trigger", "!" WAIT_TRIGGER));
 	ASSERT_EQ(0, write_text(WAIT_EVENT "filter", "0"));
 
 	TH_LOG("pool in use in %u of %u rounds: kswapd waited %d times, went on %d times",
