@@ -232,9 +232,10 @@ unsigned int heap_bin_put(struct heap_bin *bin, struct page **pages,
 	struct heap_ring *ring;
 
 	mutex_lock(&bin->lock);
-	list_for_each_entry(ring, &bin->rings, node)
-		if (ring->pp == pp)
-			break;
+	/* It is there, as it owns a page. */
+	ring = list_first_entry(&bin->rings, struct heap_ring, node);
+	while (ring->pp != pp)
+		ring = list_next_entry(ring, node);
 	nr = min(nr, PUT_MAX);
 	for (i = 0; i < nr && heap_page_pp(pages[i]) == pp; i++) {
 		if (ring->cached + kept < RING_MAX)
