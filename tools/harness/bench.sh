@@ -4,10 +4,10 @@
 # bench.sh: measure the heap beside the kernel's own (stock) and one without
 # pages (empty), all in one boot.  Prints a table, writes out/bench-KERNEL.json and
 # draws out/bench-KERNEL.svg, KERNEL being 7.3, 6.12 or with -arm64; out/bench.json
-# and .svg are copies of the last ones of x86.  BENCH_ARGS are options of the programs (see
-# bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine
-# (see bench/lib.sh), BENCH_RUN another name for what is written.  A heap
-# without results is a failure, unless these two left some out on purpose.
+# and .svg are copies of the last ones of x86.  BENCH_ARGS are options of the programs
+# (see bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine (see
+# bench/lib.sh), BENCH_RUN another name for what is written.  A heap without results
+# is a failure, unless these two left some out on purpose.
 #
 # Promises: a run that is not of everything, or not of instructions, has another
 # name ("-part", the machine's), so that it does not replace one that is.

@@ -63,8 +63,8 @@ fi >"$log" 2>&1 </dev/null || {
 	die "linux $release: $why (all of it: $log)"
 }
 ! grep -E 'warning:|WARNING:' "$log" >&2 || die "linux $release: the build warned (all of it: $log)"
-put "$build/system_heap_pooled.ko" "$module"
 sources_id >"$dir/sources"
+put "$build/system_heap_pooled.ko" "$module"
 echo "$module"
 [ -n "$root" ] || say "To load it: insmod $module
 It becomes /dev/dma_heap/system if there is no such heap, else system_pooled; name= says

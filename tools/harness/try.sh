@@ -16,7 +16,7 @@ release=$(uname -r)
 module=$OUT/module/$release/$name.ko
 program=$OUT/try/heap-try
 parameters=/sys/module/$name/parameters
-loaded_sources=/run/$name.sources	# of which it was built; gone when the module is
+loaded_sources=/run/$name.sources	# what the loaded module was built of
 
 cannot() { die "$* (make run shows the heap in a guest)"; }
 

@@ -5,7 +5,7 @@
 # still has what these sources give: what allocations and closes cost, on the
 # machine that counts instructions.  A row is a test (KTAP on stdout); one more
 # than 2 % off its figure has failed, and so has a row without a figure.  The kernel's
-# own heap may be 5 % off: what it frees, the page allocator merges, or not.  With
+# own heap may be 5 % off: closing costs more when the page allocator can merge.  With
 # "update" (make bench-baseline), measure everything, and put figures and plot there.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/bench/lib.sh"
