@@ -29,6 +29,7 @@ for flavour in "$@"; do
 	distro_boot "$flavour" system long
 	distro_boot "$flavour" system_pooled
 	if [ "$flavour" = cloud ]; then
+		distro_boot cloud system_pooled lean
 		echo "== make try"
 		script try "$HARNESS/check/try.sh"
 		echo "== make deb"

@@ -50,6 +50,7 @@ done
 if [ -z "${BOOTS:-}$cross" ]; then
 	distro_boot cloud system
 	distro_boot cloud system_pooled
+	distro_boot cloud system_pooled lean
 	other arm64 ARCH=arm64 BOOTS=quick
 fi
 if [ -z "${BOOTS:-}" ] && [ "${ARCH:-x86}" != i386 ]; then

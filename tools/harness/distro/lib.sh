@@ -3,12 +3,12 @@
 #
 # Tests on Debian's kernels; sourced after ../lib.sh and ../check/judge.sh.
 
-# distro_boot FLAVOUR HEAP [long]: boot Debian's kernel of this flavour with the
+# distro_boot FLAVOUR HEAP [long|lean]: boot Debian's kernel of this flavour with the
 # module as HEAP, beside the kernel's heap or, as "system", in its place; run what
-# tests.list has for that, and count.
+# tests.list has for that, and count.  A lean guest has little memory and a disk.
 distro_boot() {
-	local name=$1-$2 place=beside append=${GUEST_APPEND:-}
-	local tests=$OUT/test/$1-$2.tests
+	local name=$1-$2 place="every beside" append=${GUEST_APPEND:-} mem=2048 disk=
+	local boot=$name
 	# shellcheck disable=SC2034 # for judge
 	local skips=$HARNESS/distro/skips.list
 	if ! "$HARNESS/distro/kernel.sh" "$1" "$2" >/dev/null; then
@@ -16,16 +16,19 @@ distro_boot() {
 		return
 	fi
 	if [ "$2" = system ]; then
-		place=instead
+		place="every instead"
 		append="$append initcall_blacklist=system_heap_create"
+	elif [ "${3:-}" = lean ]; then
+		boot=$name-lean place='' mem=640 disk=1024
 	elif [ "$1" != cloud ]; then
 		append="$append numa=fake=2"
 	fi
+	local tests=$OUT/test/$boot.tests
 	mkdir -p "$OUT/test"
 	{
 		sed 's,.*,modprobe-& exit 30 insmod /bin/&,' "$OUT/$name/modules"
 		expand_list "$HARNESS/distro/tests.list" |
-			awk -v heap="$2" -v when=" every $place ${3:-} " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }'
-	} | sed "s/^ */$name /" >"$tests"
-	GUEST_CPUS=2 GUEST_MEM=2048 GUEST_APPEND=$append boot "$name" "$name"
+			awk -v heap="$2" -v when=" $place ${3:-} " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }'
+	} | sed "s/^ */$boot /" >"$tests"
+	GUEST_CPUS=2 GUEST_MEM=$mem GUEST_DISK=$disk GUEST_APPEND=$append boot "$boot" "$name"
 }

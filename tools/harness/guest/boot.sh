@@ -9,9 +9,9 @@
 #   icount  one processor on which an instruction is a unit of time: the same
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
-# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_TIMEOUT (seconds; default:
-# what the commands may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1:
-# memory tags) adjust it.
+# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_DISK (MiB of an empty NVMe disk,
+# which costs the guest no memory), GUEST_TIMEOUT (seconds; default: what the commands
+# may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1: memory tags) adjust it.
 #
 # Leaves report.log (what init said) and console.log in out/runs/RUN/.
 # Promises: ends in bounded time, and exits 0 only when the guest reported the
@@ -100,6 +100,10 @@ elif [ "${GUEST_NODES:-1}" -gt 1 ]; then
 		qemu+=(-object "memory-backend-ram,id=node$i,size=$((mem / GUEST_NODES))M" -numa
 			"node,memdev=node$i,cpus=$((cpus * i / GUEST_NODES))-$((cpus * (i + 1) / GUEST_NODES - 1))")
 	done
+fi
+if [ -n "${GUEST_DISK:-}" ]; then
+	truncate -s "${GUEST_DISK}M" "$run/disk"
+	qemu+=(-drive "file=$run/disk,format=raw,if=none,id=disk" -device "nvme,drive=disk,serial=1")
 fi
 # A socket for each: the MP table names only the first core of one.
 qemu+=(-m "$mem" -smp "$cpus,sockets=$cpus,cores=1,threads=1" -append "$append ${GUEST_APPEND:-}")
