@@ -26,10 +26,6 @@
 #define SPARE		(12 * MIB)
 #define NR_ROUNDS	50
 
-/* One buffer of single pages, and what is free besides */
-#define SINGLES		(256 * MIB)
-#define SINGLES_SPARE	(32 * MIB)
-
 /* What a pool keeps, what another task uses in turn, and how much at a time */
 #define POOLED		(56 * MIB)
 #define RING_BYTES	(256 * MIB)
@@ -429,42 +425,6 @@ TEST_F_TIMEOUT(starved, late_helper, 300)
 	       begun);
 	EXPECT_EQ(0, killed);
 	EXPECT_LT(0, begun);
-}
-
-/*
- * Memory is in single pages, as on a device that has been up for days. The pool
- * keeps as many of them as its limit says, and they are used again.
- */
-TEST_F_TIMEOUT(starved, single_pages, 300)
-{
-	struct heap_stats before, after;
-	int buf;
-
-	ASSERT_EQ(0, heap_set_param("pool_limit_mb", (SINGLES + SPARE) / MIB));
-	ASSERT_EQ(0, heap_set_param("queue_limit_mb", (SINGLES + SPARE) / MIB));
-	ASSERT_EQ(0, fragment(self->heap, &self->ballast, SINGLES + SINGLES_SPARE));
-	buf = heap_alloc(self->heap, SINGLES);
-	ASSERT_LE(0, buf);
-	EXPECT_EQ(-1, buf_check_and_soil(buf));
-	close(buf);
-	ASSERT_EQ(0, heap_wait_idle());
-
-	ASSERT_EQ(0, heap_stats_read(&before));
-	TH_LOG("%lld MiB kept, %lld single pages",
-	       before.pool_bytes / (long long)MIB, before.order[2].cached);
-	/* Few free pages are left, so some came from the page allocator */
-	EXPECT_LE((long long)SINGLES / 100 * 95, before.pool_bytes);
-	EXPECT_LE((long long)SINGLES / 100 * 75,
-		  before.order[2].cached * (long long)PAGE_BYTES);
-
-	buf = heap_alloc(self->heap, SINGLES);
-	ASSERT_LE(0, buf);
-	ASSERT_EQ(0, heap_stats_read(&after));
-	/* kswapd may have taken a little of it meanwhile */
-	EXPECT_LE(before.order[2].hits + before.order[2].cached / 10 * 9,
-		  after.order[2].hits);
-	EXPECT_EQ(-1, buf_check_and_soil(buf));
-	close(buf);
 }
 
 TEST_HARNESS_MAIN

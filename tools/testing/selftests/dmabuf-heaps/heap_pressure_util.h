@@ -39,6 +39,47 @@ static inline void drop(struct bufs *b, int keep)
 		close(b->fd[--b->nr]);
 }
 
+/* Fill a pool of 32 MiB with the pages of closed buffers of @len. */
+static inline int squat(int heap, size_t len)
+{
+	struct bufs b = {};
+	int ret, round;
+
+	ret = heap_set_param("pool_limit_mb", 32) ?:
+	      heap_set_param("queue_limit_mb", 64);
+	for (round = 0; round < 2 && !ret; round++) {
+		ret = hold(heap, &b, 40 * MIB, len);
+		drop(&b, 0);
+		ret = ret ?: heap_wait_idle();
+	}
+	return ret;
+}
+
+/* What the buffers of surface_hits() need together */
+#define SURFACES	(20 * 4LL * MIB)
+
+/* Use 4 MiB again and again. Bytes that came from the pool, or an error. */
+static inline long long surface_hits(int heap)
+{
+	struct heap_stats before, after;
+	long long done;
+	int buf;
+
+	if (heap_stats_read(&before))
+		return -EIO;
+	for (done = 0; done < SURFACES; done += 4 * MIB) {
+		buf = heap_alloc(heap, 4 * MIB);
+		if (buf < 0)
+			return buf;
+		close(buf);
+		if (heap_wait_idle())
+			return -EBUSY;
+	}
+	if (heap_stats_read(&after))
+		return -EIO;
+	return heap_hit_bytes(&after) - heap_hit_bytes(&before);
+}
+
 /*
  * Touch @bytes of memory, in pieces. For a task that is forked for this: it is
  * the one to be killed if there is too little after all. Returns what it can
@@ -58,7 +99,8 @@ static inline int touch_memory(long long bytes)
 
 		if (p == MAP_FAILED)
 			return 3;
-		for (at = 0; at < piece; at += page)
+		madvise(p, piece, MADV_NOHUGEPAGE);
+		for (at = 0; at < piece && done + at < bytes; at += page)
 			p[at] = 1;
 	}
 	return 0;

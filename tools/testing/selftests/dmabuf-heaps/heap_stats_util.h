@@ -85,6 +85,17 @@ static inline long long heap_hits(const struct heap_stats *st)
 	return hits;
 }
 
+/* Bytes that buffers got from the pool */
+static inline long long heap_hit_bytes(const struct heap_stats *st)
+{
+	long long pages = 0;
+	int i;
+
+	for (i = 0; i < NR_HEAP_ORDERS; i++)
+		pages += st->order[i].hits << st->order[i].order;
+	return pages * (long long)PAGE_BYTES;
+}
+
 /* Nothing cached, queued or lent out */
 static inline bool heap_is_empty(const struct heap_stats *st)
 {
