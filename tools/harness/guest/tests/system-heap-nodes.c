@@ -11,7 +11,7 @@
 #include <linux/mempolicy.h>
 
 #include "kselftest_harness.h"
-#include "heap_pool_util.h"
+#include "heap_pressure_util.h"
 
 #define CGROUPS		"/sys/fs/cgroup"
 #define CGROUP		CGROUPS "/dma-heap-test-nodes"
@@ -136,6 +136,7 @@ FIXTURE_SETUP(nodes)
 FIXTURE_TEARDOWN(nodes)
 {
 	EXPECT_EQ(0, set_policy(MPOL_DEFAULT, NULL, -1));
+	EXPECT_EQ(0, heap_params_restore(&self->s.params));
 	EXPECT_EQ(0, heap_drain());
 	close(self->s.heap);
 }
@@ -258,6 +259,26 @@ TEST_F_TIMEOUT(nodes, interleaved, 60)
 			  before[i] - free_on(s->places[i].node));
 	close(buf);
 	expect_held(_metadata, s, 0, 0);
+}
+
+/* The pool is full of pages of one node when tasks of the other begin to use it. */
+TEST_F_TIMEOUT(nodes, full_of_another_node, 60)
+{
+	static const size_t lens[] = { 960 * KIB, 4 * MIB };
+	struct setup *s = &self->s;
+	long long hits;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		ASSERT_EQ(0, run_on(s->places[0].cpu));
+		ASSERT_EQ(0, squat(s->heap, lens[i]));
+		ASSERT_EQ(0, run_on(s->places[1].cpu));
+		hits = surface_hits(s->heap);
+		TH_LOG("after buffers of %zu KiB: %lld of %lld MiB came from the pool",
+		       lens[i] / KIB, hits / (long long)MIB, SURFACES / (long long)MIB);
+		EXPECT_LE(SURFACES / 10 * 9, hits);
+		ASSERT_EQ(0, heap_drain());
+	}
 }
 
 TEST_HARNESS_MAIN
