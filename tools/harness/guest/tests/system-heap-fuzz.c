@@ -13,11 +13,6 @@
 #define NR_THREADS	4
 #define MAX_OP_SECONDS	8.0
 
-static unsigned long env_number(const char *name, unsigned long otherwise)
-{
-	return getenv(name) ? strtoul(getenv(name), NULL, 0) : otherwise;
-}
-
 struct task {
 	struct fuzzer f;
 	pthread_t thread;

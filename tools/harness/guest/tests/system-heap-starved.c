@@ -21,11 +21,6 @@
 /* More would take this test too long */
 #define MAX_MEMORY	(2048 * (long long)MIB)
 
-/* What waits in one buffer, and what is free besides */
-#define QUEUED		(64 * MIB)
-#define SPARE		(12 * MIB)
-#define NR_ROUNDS	50
-
 /* What a pool keeps, what another task uses in turn, and how much at a time */
 #define POOLED		(56 * MIB)
 #define RING_BYTES	(256 * MIB)
@@ -346,85 +341,6 @@ TEST_F_TIMEOUT(starved, idle_user, 300)
 	       in_use, i, waits, busy);
 	EXPECT_EQ(0, waits);
 	EXPECT_LT(0, busy);
-}
-
-/* Pages of order 0 that buffers were ever made of */
-static long long single_pages(const struct heap_stats *st)
-{
-	return st->order[2].hits + st->order[2].misses;
-}
-
-/*
- * Leave @bytes free, in single pages: every other one of twice as many that are
- * mapped, once all else is held in buffers.
- */
-static int fragment(int heap, struct bufs *ballast, unsigned long bytes)
-{
-	size_t page = PAGE_BYTES, at;
-	char *p = map_anonymous(2 * bytes);
-	int ret;
-
-	if (!p)
-		return -ENOMEM;
-	if (mlock(p, 2 * bytes))
-		return -errno;
-	ret = leave(heap, ballast, MIB);
-	for (at = 0; at < 2 * bytes && !ret; at += 2 * page)
-		ret = madvise(p + at, page, MADV_DONTNEED_LOCKED);
-	return ret;
-}
-
-/*
- * A large buffer of small pages waits, the helper has begun with it and does not
- * get on. One task then takes what is said to be available.
- */
-TEST_F_TIMEOUT(starved, late_helper, 300)
-{
-	unsigned int begun = 0, killed = 0, single = 0, i;
-	struct heap_stats before, after;
-	long long available;
-	int buf, status;
-	pid_t pid;
-
-	ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->helper, 19));
-	ASSERT_EQ(0, pin(0, 0));
-	ASSERT_EQ(0, pin(self->helper, 0));
-	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 1));
-	ASSERT_EQ(0, heap_set_param("queue_limit_mb", QUEUED / MIB));
-	ASSERT_EQ(0, fragment(self->heap, &self->ballast, QUEUED + SPARE));
-
-	for (i = 0; i < NR_ROUNDS; i++) {
-		ASSERT_EQ(0, heap_wait_idle());
-		ASSERT_EQ(0, heap_stats_read(&before));
-		buf = heap_alloc(self->heap, QUEUED);
-		ASSERT_LE(0, buf);
-		ASSERT_EQ(0, heap_stats_read(&after));
-		single += single_pages(&after) - single_pages(&before);
-
-		close(buf);
-		available = file_value("/proc/meminfo", "MemAvailable") * KIB;
-		do {
-			usleep(100);
-			ASSERT_EQ(0, heap_stats_read(&after));
-		} while (after.queue_bytes == (long long)QUEUED);
-		begun += after.queue_bytes > 0;
-
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			setpriority(PRIO_PROCESS, 0, -20);
-			_exit(touch_memory(available / 10 * 9));
-		}
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		killed += WIFSIGNALED(status);
-		EXPECT_TRUE(WIFSIGNALED(status) || !status);
-	}
-	TH_LOG("%u rounds of %u MiB, %u %% in single pages; the helper had begun in %u",
-	       NR_ROUNDS, (unsigned int)(QUEUED / MIB),
-	       single / (unsigned int)(NR_ROUNDS * QUEUED / PAGE_BYTES / 100),
-	       begun);
-	EXPECT_EQ(0, killed);
-	EXPECT_LT(0, begun);
 }
 
 TEST_HARNESS_MAIN

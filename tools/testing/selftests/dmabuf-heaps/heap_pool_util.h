@@ -23,13 +23,17 @@ struct heap_params {
 	char zero_method[16];
 };
 
+static inline long env_number(const char *name, long otherwise)
+{
+	const char *env = getenv(name);
+
+	return env ? strtol(env, NULL, 0) : otherwise;
+}
+
 /* MiB a test may fill: DMA_HEAP_TEST_MB, by default modest */
 static inline unsigned long test_budget(void)
 {
-	const char *env = getenv("DMA_HEAP_TEST_MB");
-	unsigned long mb = env ? strtoul(env, NULL, 10) : 0;
-
-	return (mb ? mb : 256) * MIB;
+	return env_number("DMA_HEAP_TEST_MB", 256) * MIB;
 }
 
 static inline long heap_param(const char *name)

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nobody is killed while the heap holds memory, however many want it at once.
+ *
+ * Tasks note what is available, then touch most of it together, while the heap holds
+ * as much as it may. OOM_TASKS and OOM_ROUNDS say how many tasks, and how often.
+ *
+ * Wants a machine with little memory and no swap to itself.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "heap_fault_util.h"
+#include "heap_pressure_util.h"
+
+/* More would take this test too long */
+#define MAX_MEMORY	(2048 * (long long)MIB)
+#define MAX_TASKS	64
+#define NR_CHURNERS	4
+#define CHURN_LEN	(32 * MIB)
+
+#define RESERVES	"/proc/sys/vm/min_free_kbytes"
+
+/* Shared with the tasks that are forked */
+static struct shared {
+	bool go, stop;
+	int touched;
+	int error;		/* of a task that churns */
+} *shared;
+
+FIXTURE(oom)
+{
+	struct heap_params params;
+	char reserves[32];
+	pid_t thread;
+	int nice, heap, tasks, rounds;
+};
+
+struct load {
+	int percent;		/* of what is available, to be touched */
+	bool limited;		/* so that the heap can hold a third of memory */
+	bool queued;		/* and its thread does not run */
+	bool compared;		/* with as many rounds without a pool */
+	int churners;		/* use the heap meanwhile */
+};
+
+FIXTURE_VARIANT(oom)
+{
+	struct load load;
+};
+
+FIXTURE_VARIANT_ADD(oom, cached)
+{
+	.load.percent = 91,
+	.load.limited = true,
+};
+
+FIXTURE_VARIANT_ADD(oom, queued)
+{
+	.load.percent = 91,
+	.load.limited = true,
+	.load.queued = true,
+};
+
+/* So much that a task may be killed even without a pool */
+FIXTURE_VARIANT_ADD(oom, default_limits)
+{
+	.load.percent = 95,
+	.load.compared = true,
+};
+
+FIXTURE_VARIANT_ADD(oom, churning)
+{
+	.load.percent = 91,
+	.load.churners = NR_CHURNERS,
+};
+
+FIXTURE_SETUP(oom)
+{
+	const char *missing = heap_missing(&self->params);
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (meminfo_read("MemTotal") > MAX_MEMORY)
+		SKIP(return, "too much memory to touch");
+	self->heap = heap_open();
+	ASSERT_LE(0, self->heap);
+	self->thread = heap_helper();
+	ASSERT_LT(0, self->thread);
+	self->nice = getpriority(PRIO_PROCESS, self->thread);
+	self->tasks = env_number("OOM_TASKS", 48);
+	self->rounds = env_number("OOM_ROUNDS", 8);
+	ASSERT_GE(MAX_TASKS, self->tasks);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, shared);
+	ASSERT_LT(0, read_text(RESERVES, self->reserves, sizeof(self->reserves)));
+	ASSERT_EQ(0, write_text(RESERVES, "4096"));
+	if (variant->load.queued)
+		ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->thread, 19));
+}
+
+FIXTURE_TEARDOWN(oom)
+{
+	struct heap_stats st;
+
+	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->thread, self->nice));
+	EXPECT_EQ(0, write_text(RESERVES, self->reserves));
+	EXPECT_EQ(0, heap_params_restore(&self->params));
+	EXPECT_TRUE(heap_drain_all(&st));
+	close(self->heap);
+}
+
+/* Allocate, touch the ends, close, until told to stop */
+static void churn(void)
+{
+	int heap = heap_open();
+
+	while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
+		int buf = heap_alloc(heap, CHURN_LEN);
+		char *p = buf < 0 ? NULL : buf_map(buf, CHURN_LEN);
+
+		if (!p || p[0] || p[CHURN_LEN - 1])
+			shared->error = buf < 0 ? buf : -EFAULT;
+		if (!p)
+			break;
+		p[0] = 1;
+		p[CHURN_LEN - 1] = 1;
+		munmap(p, CHURN_LEN);
+		close(buf);
+	}
+}
+
+static void want(long long bytes)
+{
+	int ret;
+
+	while (!__atomic_load_n(&shared->go, __ATOMIC_RELAXED))
+		usleep(1000);
+	ret = touch_memory(bytes);
+	__atomic_fetch_add(&shared->touched, 1, __ATOMIC_RELAXED);
+	while (!ret)
+		pause();
+}
+
+static pid_t start(long long bytes)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (bytes)
+		want(bytes);
+	else
+		churn();
+	_exit(1);
+}
+
+/* Memory that is queued or cached */
+static long long held(void)
+{
+	struct heap_stats st;
+
+	return heap_stats_read(&st) ? -1 : st.pool_bytes + st.queue_bytes;
+}
+
+/* One round; returns what the heap held when the first task was killed, or -1. */
+static long long touch_together(struct __test_metadata *_metadata, int nr,
+				int churners, long long bytes)
+{
+	long long kills = vmstat_read("oom_kill"), left = -1;
+	pid_t pids[MAX_TASKS + NR_CHURNERS];
+	double end = seconds() + 60;
+	int i;
+
+	memset(shared, 0, sizeof(*shared));
+	for (i = 0; i < nr + churners; i++) {
+		pids[i] = start(i < nr ? bytes / nr : 0);
+		ASSERT_LT(0, pids[i]);
+	}
+	usleep(100000);
+	shared->go = true;
+	while (shared->touched < nr && left < 0 && seconds() < end) {
+		usleep(2000);
+		if (file_value("/proc/vmstat", "oom_kill") != kills)
+			left = held();
+	}
+	EXPECT_GT(end, seconds());
+	shared->stop = true;
+	for (i = 0; i < nr + churners; i++) {
+		if (i < nr || left >= 0)
+			kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	return left;
+}
+
+/* Returns in how many rounds a task was killed. */
+static int touch_rounds(struct __test_metadata *_metadata, int heap, int nr,
+			int rounds, long long fill,
+			const struct load *load)
+{
+	long long bytes, left, most = 0, at_start = 0;
+	struct bufs bufs = {};
+	struct heap_stats st;
+	int round, kills = 0;
+
+	for (round = 0; round < rounds; round++) {
+		write_text("/proc/sys/vm/drop_caches", "3");
+		ASSERT_TRUE(heap_drain_all(&st));
+		/* Few large buffers: the thread may have begun with one. */
+		ASSERT_EQ(0, hold(heap, &bufs, fill,
+				  load->queued ? fill / 2 : 960 * KIB));
+		drop(&bufs, 0);
+		if (!load->queued)
+			ASSERT_EQ(0, heap_wait_idle());
+		bytes = meminfo_read("MemAvailable") -
+			load->churners * (long long)CHURN_LEN;
+		at_start += held();
+		left = touch_together(_metadata, nr, load->churners,
+				      bytes / 100 * load->percent);
+		kills += left >= 0;
+		if (left > most)
+			most = left;
+		if (left < 0)
+			EXPECT_EQ(0, shared->error);
+	}
+	TH_LOG("%d rounds of %d tasks, the heap held %lld MiB", rounds, nr,
+	       at_start / rounds / (long long)MIB);
+	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills,
+	       most / (long long)MIB);
+	return kills;
+}
+
+TEST_F_TIMEOUT(oom, nobody_is_killed, 1200)
+{
+	struct rlimit files = { 2048, 2048 };
+	struct heap_stats st;
+	int kills, others = 0;
+	long long fill;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	fill = meminfo_read("MemTotal") / 3 & -4LL * (long long)MIB;
+	if (variant->load.limited) {
+		ASSERT_EQ(0, heap_set_param("pool_limit_mb", fill / MIB));
+		ASSERT_EQ(0, heap_set_param("queue_limit_mb", fill / MIB));
+	} else {
+		ASSERT_EQ(0, heap_stats_read(&st));
+		fill = st.pool_limit_bytes;
+	}
+	kills = touch_rounds(_metadata, self->heap, self->tasks, self->rounds,
+			     fill, &variant->load);
+	if (variant->load.compared) {
+		ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
+		others = touch_rounds(_metadata, self->heap, self->tasks,
+				      self->rounds, fill, &variant->load);
+	}
+	EXPECT_LE(kills, others);
+}
+
+TEST_HARNESS_MAIN
