@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page cache that is in use outlives what lies idle in the pool, and the pool works
+ * on where page cache fills all memory.
+ *
+ * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
+ * is not set. CACHE_PASSES and CACHE_CYCLES make it longer.
+ *
+ * Wants a machine with little memory and no swap to itself.
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "heap_pressure_util.h"
+
+/* More would take this test too long */
+#define MAX_MEMORY	(1024 * (long long)MIB)
+
+/* What lies idle, and what stays free beside the files without it */
+#define IDLE		(80 * MIB)
+#define SLACK		(40 * (long long)MIB)
+#define MAX_PASSES	64
+
+/* Surfaces of a phone that are opened and closed together, five times a second */
+#define NR_SURFACES	12
+#define SURFACE_LEN	(4 * MIB)
+
+#define RESERVES	"/proc/sys/vm/min_free_kbytes"
+#define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
+
+FIXTURE(cache)
+{
+	struct heap_params params;
+	char reserves[32], lru_gen[32];
+	long long oom_kills;
+	int heap, device;
+};
+
+FIXTURE_VARIANT(cache)
+{
+	const char *lru_gen;
+};
+
+FIXTURE_VARIANT_ADD(cache, classic)
+{
+	.lru_gen = "0",
+};
+
+FIXTURE_VARIANT_ADD(cache, mglru)
+{
+	.lru_gen = "7",
+};
+
+FIXTURE_SETUP(cache)
+{
+	const char *missing = heap_missing(&self->params);
+	const char *device = getenv("CACHE_DEV") ?: "/dev/nvme0n1";
+	struct rlimit files = { 2048, 2048 };
+	struct heap_stats st;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (meminfo_read("MemTotal") > MAX_MEMORY)
+		SKIP(return, "too much memory to fill");
+	self->heap = heap_open();
+	ASSERT_LE(0, self->heap);
+	/* While it is open, its page cache stays. */
+	self->device = open(device, O_RDONLY | O_CLOEXEC);
+	if (self->device < 0)
+		SKIP(return, "no %s", device);
+	ASSERT_EQ(0, posix_fadvise(self->device, 0, 0, POSIX_FADV_RANDOM));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	ASSERT_LT(0, read_text(RESERVES, self->reserves, sizeof(self->reserves)));
+	ASSERT_LT(0, read_text(LRU_GEN, self->lru_gen, sizeof(self->lru_gen)));
+	ASSERT_EQ(0, write_text(RESERVES, "4096"));
+	ASSERT_EQ(0, write_text(LRU_GEN, variant->lru_gen));
+	write_text("/proc/sys/vm/drop_caches", "3");
+	ASSERT_TRUE(heap_drain_all(&st));
+	self->oom_kills = vmstat_read("oom_kill");
+}
+
+FIXTURE_TEARDOWN(cache)
+{
+	EXPECT_EQ(self->oom_kills, vmstat_read("oom_kill"));
+	EXPECT_EQ(0, write_text(RESERVES, self->reserves));
+	EXPECT_EQ(0, write_text(LRU_GEN, self->lru_gen));
+	EXPECT_EQ(0, heap_params_restore(&self->params));
+	write_text("/proc/sys/vm/drop_caches", "3");
+	close(self->device);
+	close(self->heap);
+}
+
+/* Read the first @size bytes; their number, less if the device ends before. */
+static long long read_pass(int device, long long size, long long *count)
+{
+	static char buf[256 * KIB];
+	long long at;
+
+	for (at = 0; at < size; at += sizeof(buf)) {
+		if (pread(device, buf, sizeof(buf), at) != sizeof(buf))
+			break;
+		if (count)
+			__atomic_fetch_add(count, sizeof(buf), __ATOMIC_RELAXED);
+	}
+	return at;
+}
+
+static long long refaults(void)
+{
+	return vmstat_read("workingset_refault_file");
+}
+
+/* Read @size bytes @passes times: refaults, and seconds of the fastest pass. */
+static long long read_passes(struct __test_metadata *_metadata, int device,
+			     long long size, int passes, double *best)
+{
+	long long start = refaults();
+	double began, took;
+	int pass;
+
+	*best = 1e9;
+	for (pass = 0; pass < passes; pass++) {
+		began = seconds();
+		ASSERT_LE(size, read_pass(device, size, NULL));
+		took = seconds() - began;
+		/* At first there is nothing in the page cache. */
+		if (pass && took < *best)
+			*best = took;
+	}
+	return refaults() - start;
+}
+
+/*
+ * Files that would fit are read again and again, while zeroed pages of closed
+ * buffers lie idle.
+ */
+TEST_F_TIMEOUT(cache, files_in_use, 600)
+{
+	int passes = env_number("CACHE_PASSES", 6);
+	struct heap_stats before, after;
+	double took[2], ratio;
+	struct bufs b = {};
+	long long size, seen[2];
+
+	ASSERT_EQ(0, heap_set_param("pool_limit_mb", IDLE / MIB));
+	ASSERT_EQ(0, heap_set_param("queue_limit_mb", IDLE / MIB));
+	size = (meminfo_read("MemFree") - SLACK) & -(long long)MIB;
+	ASSERT_LT((long long)IDLE, size);
+	seen[0] = read_passes(_metadata, self->device, size, passes, &took[0]);
+
+	write_text("/proc/sys/vm/drop_caches", "3");
+	ASSERT_EQ(0, hold(self->heap, &b, IDLE, 960 * KIB));
+	drop(&b, 0);
+	ASSERT_EQ(0, heap_wait_idle());
+	ASSERT_EQ(0, heap_stats_read(&before));
+	EXPECT_LE((long long)IDLE / 4 * 3, before.pool_bytes);
+	seen[1] = read_passes(_metadata, self->device, size, passes, &took[1]);
+	ASSERT_EQ(0, heap_stats_read(&after));
+
+	ratio = took[1] / took[0];
+	TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s the fastest pass",
+	       size / (long long)MIB, passes, seen[0], took[0]);
+	TH_LOG("with %lld MiB cached: %lld refaults, %.2f s the fastest pass; %lld MiB left",
+	       before.pool_bytes / (long long)MIB, seen[1], took[1],
+	       after.pool_bytes / (long long)MIB);
+	EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
+	/* A busy host makes the same take longer; refaults take twice as long. */
+	EXPECT_GE(1.25, ratio);
+}
+
+/* Files that do not fit are read, so that kswapd is at work all the time. */
+TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
+{
+	int cycles = env_number("CACHE_CYCLES", 40), fds[NR_SURFACES], i, cycle;
+	long long size = meminfo_read("MemTotal") / 10 * 12 & -(long long)MIB;
+	long long hits, all, before, *count;
+	struct heap_stats st;
+	double began, sum = 0;
+	pid_t pid;
+
+	count = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)count);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (read_pass(self->device, size, count) >= size)
+			;
+		_exit(1);
+	}
+	while (__atomic_load_n(count, __ATOMIC_RELAXED) < size && !waitpid(pid, NULL, WNOHANG))
+		usleep(10000);
+
+	ASSERT_EQ(0, heap_stats_read(&st));
+	hits = heap_hit_bytes(&st);
+	all = heap_handed_out();
+	before = refaults();
+	for (cycle = 0; cycle < cycles; cycle++) {
+		began = seconds();
+		for (i = 0; i < NR_SURFACES; i++) {
+			fds[i] = heap_alloc(self->heap, SURFACE_LEN);
+			ASSERT_LE(0, fds[i]);
+		}
+		sum += seconds() - began;
+		usleep(50000);
+		for (i = 0; i < NR_SURFACES; i++)
+			close(fds[i]);
+		usleep(150000);
+	}
+	ASSERT_EQ(0, heap_stats_read(&st));
+	hits = heap_hit_bytes(&st) - hits;
+	all = heap_handed_out() - all;
+	TH_LOG("%lld %% of the pages came from the pool, %.1f ms for %d surfaces, %lld refaults",
+	       hits * 100 / all, sum / cycles * 1e3, NR_SURFACES, refaults() - before);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	waitpid(pid, NULL, 0);
+	EXPECT_LE(all / 100 * 75, hits);
+}
+
+TEST_HARNESS_MAIN
