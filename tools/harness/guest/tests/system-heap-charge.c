@@ -8,6 +8,7 @@
  * pays, which these tests check as well.
  */
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "kselftest_harness.h"
@@ -139,19 +140,19 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 	}
 }
 
-/* By the OOM killer, which is not to be asked */
+/* By the OOM killer of the cgroup */
 #define KILLED		(-1000)
 
-/* In @cgroup, with a limit of half a buffer: what an allocation returns */
-static int alloc_limited(const char *cgroup, int heap, size_t len)
+/* What an allocation returns in @cgroup, which may use @limit bytes */
+static int alloc_limited(const char *cgroup, int heap, size_t len, size_t limit)
 {
-	char path[128], limit[32];
+	char path[128], text[32];
 	int status;
 	pid_t pid;
 
 	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
-	snprintf(limit, sizeof(limit), "%zu", len / 2);
-	if (write_text(path, limit))
+	snprintf(text, sizeof(text), "%zu", limit);
+	if (write_text(path, text))
 		return -1;
 	pid = fork();
 	if (!pid) {
@@ -169,7 +170,76 @@ static int alloc_limited(const char *cgroup, int heap, size_t len)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : KILLED;
 }
 
-/* Over its limit a cgroup gets ENOMEM, from the pool and from fresh memory */
+/*
+ * Memory of another task fills @cgroup, but for less than a large page. Returns what
+ * an allocation of @len returns, and whether the other task was @killed.
+ */
+static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimable,
+			bool *killed)
+{
+	size_t limit = 3 * len, size = limit - 256 * KIB;
+	int ret, status, ready[2];
+	pid_t pid;
+	char c;
+
+	if (pipe(ready))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		madvise(p, size, MADV_NOHUGEPAGE);
+		if (enter_cgroup(cgroup) ||
+		    write_text("/proc/self/oom_score_adj", "1000"))
+			_exit(1);
+		memset(p, 1, size);
+		if (reclaimable)
+			madvise(p, size, MADV_FREE);
+		write(ready[1], "", 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	ret = read(ready[0], &c, 1) == 1 ? alloc_limited(cgroup, heap, len, limit) : -1;
+	close(ready[0]);
+	usleep(100000);
+	*killed = waitpid(pid, &status, WNOHANG) == pid;
+	if (!*killed) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+	}
+	return ret;
+}
+
+/*
+ * A cgroup that has no room for a large page gets small ones, for which its memory is
+ * reclaimed, or a task in it is killed.
+ */
+TEST_F_TIMEOUT(charge, full_cgroup, 120)
+{
+	bool killed;
+	int warm, buf;
+
+	for (warm = 0; warm < 2; warm++) {
+		ASSERT_EQ(0, heap_drain());
+		if (warm) {
+			buf = heap_alloc(self->heap, self->len);
+			ASSERT_LE(0, buf);
+			close(buf);
+			ASSERT_EQ(0, heap_wait_idle());
+		}
+		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, self->len, true, &killed))
+			TH_LOG("%s, reclaimable", warm ? "warm" : "cold");
+		EXPECT_FALSE(killed);
+		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, self->len, false, &killed))
+			TH_LOG("%s, not reclaimable", warm ? "warm" : "cold");
+		EXPECT_EQ(self->cost != 0, killed);
+	}
+}
+
+/* A task that wants more than its cgroup may use is killed; nothing is lost. */
 TEST_F_TIMEOUT(charge, over_the_limit, 60)
 {
 	int round, buf, i, ret;
@@ -185,8 +255,8 @@ TEST_F_TIMEOUT(charge, over_the_limit, 60)
 			close(buf);
 			ASSERT_EQ(0, heap_wait_idle());
 		}
-		ret = alloc_limited(CGROUP_A, self->heap, self->len);
-		EXPECT_EQ(self->cost ? -ENOMEM : 0, ret)
+		ret = alloc_limited(CGROUP_A, self->heap, self->len, self->len / 2);
+		EXPECT_EQ(self->cost ? KILLED : 0, ret)
 			TH_LOG("%s", round % 2 ? "warm" : "cold");
 		expect_charge(_metadata, CGROUP_A, base);
 
