@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that has failed while it was cached is not handed out again.
+ *
+ * Marks it by /sys/kernel/debug/hwpoison, for which CONFIG_HWPOISON_INJECT is needed.
+ */
+#include "kselftest_harness.h"
+#include "heap_pool_util.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+#define HOLD_EVENT	TRACING "events/page_pool/page_pool_state_hold/enable"
+#define HWPOISON	"/sys/kernel/debug/hwpoison/"
+
+#define NR_BUFS		8
+
+/* The first page that a page_pool has got since the trace was emptied, or 0 */
+static unsigned long traced_pfn(void)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	unsigned long pfn = 0;
+	char line[512], *at;
+
+	while (f && !pfn && fgets(line, sizeof(line), f)) {
+		at = strstr(line, "pfn=");
+		if (at)
+			pfn = strtoul(at + strlen("pfn="), NULL, 16);
+	}
+	if (f)
+		fclose(f);
+	return pfn;
+}
+
+/* Allocate all, then close them. Pages of the largest order from the pool, or -1. */
+static long long use(int heap)
+{
+	struct heap_stats before, after;
+	int bufs[NR_BUFS], i, ret = 0;
+
+	if (heap_stats_read(&before))
+		return -1;
+	for (i = 0; i < NR_BUFS; i++)
+		bufs[i] = heap_alloc(heap, PAGE_BYTES << before.order[0].order);
+	for (i = 0; i < NR_BUFS; i++) {
+		if (bufs[i] < 0 || buf_check_and_soil(bufs[i]) != -1)
+			ret = -1;
+		close(bufs[i]);
+	}
+	if (ret || heap_wait_idle() || heap_stats_read(&after))
+		return -1;
+	return after.order[0].hits - before.order[0].hits;
+}
+
+static int set_poison(const char *file, unsigned long pfn)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%#lx", pfn);
+	return write_text(file, text);
+}
+
+TEST(cached_page)
+{
+	struct heap_params params;
+	const char *missing = heap_missing(&params);
+	struct heap_stats st;
+	unsigned long pfn;
+	int heap;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	if (access(HWPOISON "corrupt-pfn", W_OK) || access(HOLD_EVENT, W_OK))
+		SKIP(return, "no " HWPOISON);
+	heap = heap_open();
+	ASSERT_LE(0, heap);
+	ASSERT_TRUE(heap_drain_all(&st));
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
+	ASSERT_EQ(0, write_text(HOLD_EVENT, "1"));
+	ASSERT_LE(0, use(heap));
+	ASSERT_EQ(0, write_text(HOLD_EVENT, "0"));
+	ASSERT_EQ(NR_BUFS, use(heap));
+
+	/* Not the first of the small pages that it consists of */
+	pfn = traced_pfn() + 3;
+	ASSERT_LT(3, pfn);
+	/* It is marked, though the kernel does not know what to do about it. */
+	set_poison(HWPOISON "corrupt-pfn", pfn);
+	EXPECT_EQ(NR_BUFS - 1, use(heap));
+	/* Now there is another one in its place. */
+	EXPECT_EQ(NR_BUFS, use(heap));
+
+	EXPECT_TRUE(heap_drain_all(&st));
+	set_poison(HWPOISON "unpoison-pfn", pfn);
+	close(heap);
+}
+
+TEST_HARNESS_MAIN
