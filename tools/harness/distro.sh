@@ -27,7 +27,7 @@ for flavour in "$@"; do
 		continue
 	fi
 	distro_boot "$flavour" system long
-	distro_boot "$flavour" system_pooled
+	distro_boot "$flavour" system_pooled time
 	if [ "$flavour" = cloud ]; then
 		distro_boot cloud system_pooled lean
 		echo "== make try"

@@ -3,7 +3,7 @@
 #
 # Tests on Debian's kernels; sourced after ../lib.sh and ../check/judge.sh.
 
-# distro_boot FLAVOUR HEAP [long|lean]: boot Debian's kernel of this flavour with the
+# distro_boot FLAVOUR HEAP [long|lean|time]: boot Debian's kernel of this flavour with the
 # module as HEAP, beside the kernel's heap or, as "system", in its place; run what
 # tests.list has for that, and count.  A lean guest has little memory and a disk.
 distro_boot() {

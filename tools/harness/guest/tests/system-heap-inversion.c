@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A realtime task that allocates waits no longer for background users of the heap than
+ * it would with the kernel's own heap.
+ *
+ * Takes turns with that heap, INVERSION_RUNS times INVERSION_SECONDS. Each processor
+ * computes meanwhile, so that who is preempted while it holds a lock does not get on.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "heap_pool_util.h"
+
+#ifndef HEAP_STOCK
+#define HEAP_STOCK	"stock"
+#endif
+
+#define LEN		(60 * KIB)
+#define HOGS		2
+#define MAX_KIDS	64
+#define PERIOD_US	4000
+
+FIXTURE(inversion)
+{
+	struct heap_params params;
+	int heaps[2];		/* the kernel's own, ours */
+};
+
+FIXTURE_VARIANT(inversion)
+{
+	int policy, nice;
+};
+
+FIXTURE_VARIANT_ADD(inversion, nice_19)
+{
+	.policy = SCHED_OTHER,
+	.nice = 19,
+};
+
+FIXTURE_VARIANT_ADD(inversion, normal)
+{
+	.policy = SCHED_OTHER,
+};
+
+FIXTURE_VARIANT_ADD(inversion, idle)
+{
+	.policy = SCHED_IDLE,
+};
+
+FIXTURE_SETUP(inversion)
+{
+	const char *missing = heap_missing(&self->params);
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->heaps[0] = open("/dev/dma_heap/" HEAP_STOCK, O_RDWR | O_CLOEXEC);
+	if (self->heaps[0] < 0)
+		SKIP(return, "no heap to compare with");
+	self->heaps[1] = heap_open();
+	ASSERT_LE(0, self->heaps[1]);
+}
+
+FIXTURE_TEARDOWN(inversion)
+{
+	close(self->heaps[0]);
+	close(self->heaps[1]);
+}
+
+/* Allocate and close at a low priority, or compute without a @heap. */
+static pid_t start(int cpu, int heap, int policy, int nice)
+{
+	struct sched_param param = {};
+	cpu_set_t set;
+	pid_t pid = fork();
+	int bufs[16], i;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	while (heap < 0)
+		;
+	sched_setscheduler(0, policy, &param);
+	setpriority(PRIO_PROCESS, 0, nice);
+	for (;;) {
+		for (i = 0; i < 16; i++)
+			bufs[i] = heap_alloc(heap, LEN);
+		for (i = 0; i < 16; i++)
+			close(bufs[i]);
+	}
+}
+
+struct waits {
+	int nr, late;		/* of over 10 ms */
+	double longest, sum;	/* of those */
+};
+
+/* Allocate and close at a realtime priority. */
+static int allocate(int heap, double length, struct waits *w)
+{
+	struct sched_param fifo = { .sched_priority = 10 }, other = {};
+	double end = seconds() + length, began, took;
+	int buf = 0;
+
+	if (sched_setscheduler(0, SCHED_FIFO, &fifo))
+		return -errno;
+	while (seconds() < end && buf >= 0) {
+		began = seconds();
+		buf = heap_alloc(heap, LEN);
+		took = seconds() - began;
+		close(buf);
+		w->nr++;
+		usleep(PERIOD_US);
+		if (took < 0.01)
+			continue;
+		w->late++;
+		w->sum += took;
+		if (took > w->longest)
+			w->longest = took;
+	}
+	sched_setscheduler(0, SCHED_OTHER, &other);
+	return buf < 0 ? buf : 0;
+}
+
+TEST_F_TIMEOUT(inversion, realtime_task, 900)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), runs = env_number("INVERSION_RUNS", 1);
+	struct waits waits[2] = {};
+	pid_t kids[MAX_KIDS];
+	int i, nr, which;
+
+	ASSERT_GE(MAX_KIDS, cpus * (HOGS + 1));
+	for (which = 0; which < 2 * runs; which++) {
+		for (nr = 0; nr < cpus * (HOGS + 1); nr++)
+			kids[nr] = start(nr % cpus, nr < cpus ? self->heaps[which % 2] : -1,
+					 variant->policy, variant->nice);
+		EXPECT_EQ(0, allocate(self->heaps[which % 2],
+				      env_number("INVERSION_SECONDS", 8),
+				      &waits[which % 2]));
+		/* All at once, or those of the idle class do not get to end. */
+		for (i = 0; i < nr; i++)
+			kill(kids[i], SIGKILL);
+		for (i = 0; i < nr; i++)
+			waitpid(kids[i], NULL, 0);
+	}
+	for (i = 0; i < 2; i++)
+		TH_LOG("%s: %d of %d allocations took over 10 ms, %.0f ms in all, at most %.0f",
+		       i ? HEAP_NAME : HEAP_STOCK, waits[i].late, waits[i].nr,
+		       waits[i].sum * 1e3, waits[i].longest * 1e3);
+	/* By chance the same is more or less often late. */
+	EXPECT_GE(waits[0].late * 3 / 2 + 5 * runs, waits[1].late);
+	EXPECT_GE(waits[0].sum * 2 + 0.5 * runs, waits[1].sum);
+	EXPECT_LT(0, waits[1].nr);
+}
+
+TEST_HARNESS_MAIN
