@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What idles in the pool keeps nobody from memory in large pieces: huge pages, and
+ * blocks of memory that are taken offline.
+ *
+ * Huge pages are asked for after CONTIG_SECONDS of use of the kernel's own heap, and
+ * of ours, CONTIG_ROUNDS times.
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "heap_pressure_util.h"
+
+#ifndef HEAP_STOCK
+#define HEAP_STOCK	"stock"
+#endif
+
+#define HUGE_PAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+#define BLOCKS		"/sys/devices/system/memory/"
+
+#define NR_ANON		4096
+#define ANON_LEN	(16 * KIB)
+
+FIXTURE(contig)
+{
+	struct heap_params params;
+	int heaps[2], rounds;	/* the kernel's own, ours */
+};
+
+FIXTURE_SETUP(contig)
+{
+	const char *missing = heap_missing(&self->params);
+	struct heap_stats st;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	self->heaps[0] = open("/dev/dma_heap/" HEAP_STOCK, O_RDWR | O_CLOEXEC);
+	if (self->heaps[0] < 0)
+		SKIP(return, "no heap to compare with");
+	self->heaps[1] = heap_open();
+	ASSERT_LE(0, self->heaps[1]);
+	self->rounds = env_number("CONTIG_ROUNDS", 1);
+	ASSERT_TRUE(heap_drain_all(&st));
+}
+
+FIXTURE_TEARDOWN(contig)
+{
+	struct heap_stats st;
+
+	EXPECT_TRUE(heap_drain_all(&st));
+	EXPECT_EQ(0, heap_params_restore(&self->params));
+	close(self->heaps[0]);
+	close(self->heaps[1]);
+}
+
+/* How many of @nr huge pages there are; all are given back. */
+static long long ask(long long nr)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", nr);
+	if (write_text(HUGE_PAGES, text) ||
+	    read_text(HUGE_PAGES, text, sizeof(text)) <= 0 ||
+	    write_text(HUGE_PAGES, "0"))
+		return -1;
+	return atoll(text);
+}
+
+/*
+ * A day of use: buffers of many sizes come and go, up to @max bytes of them, and so
+ * do other tasks' pages. In the end all are closed.
+ */
+static int use_heap(int heap, long long max, double length)
+{
+	static const size_t sizes[] = {
+		4 * KIB, 12 * KIB, 60 * KIB, 64 * KIB, 256 * KIB, 900 * KIB, MIB,
+		3110400, 8294400, 12441600,
+	};
+	double end = seconds() + length;
+	char *anon[NR_ANON] = {};
+	struct bufs b = {};
+	long long total = 0;
+	unsigned int rnd = 1, i;
+	int ret = 0;
+
+	while (!ret && seconds() < end) {
+		size_t len = sizes[next_random(&rnd) % ARRAY_SIZE(sizes)];
+
+		/* A third of them are closed at once: an application ends. */
+		while (total + (long long)len > max || b.nr == MAX_BUFS) {
+			for (i = b.nr / 3 + 1; i--;) {
+				int *fd = &b.fd[next_random(&rnd) % b.nr];
+
+				total -= buf_size(*fd);
+				close(*fd);
+				*fd = b.fd[--b.nr];
+			}
+		}
+		ret = hold(heap, &b, 1, len);
+		total += ret ? 0 : buf_size(b.fd[b.nr - 1]);
+		i = next_random(&rnd) % NR_ANON;
+		if (anon[i])
+			munmap(anon[i], ANON_LEN);
+		anon[i] = mmap(NULL, ANON_LEN, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	}
+	drop(&b, 0);
+	for (i = 0; i < NR_ANON; i++)
+		if (anon[i])
+			munmap(anon[i], ANON_LEN);
+	return ret ?: heap_wait_idle();
+}
+
+/* Nine tenths of what is available */
+TEST_F_TIMEOUT(contig, huge_pages, 600)
+{
+	long long got[2], want = meminfo_read("MemAvailable") / 10 * 9 / (2LL * MIB);
+	struct rlimit files = { 2048, 2048 };
+	struct heap_stats st;
+	int round, i;
+
+	if (access(HUGE_PAGES, W_OK))
+		SKIP(return, "no huge pages");
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
+	for (round = 0; round < self->rounds; round++) {
+		ASSERT_TRUE(heap_drain_all(&st));
+		for (i = 0; i < 2; i++) {
+			ASSERT_EQ(0, use_heap(self->heaps[i], meminfo_read("MemTotal") / 10 * 6,
+					      env_number("CONTIG_SECONDS", 6)));
+			ASSERT_EQ(0, heap_stats_read(&st));
+			got[i] = ask(want);
+		}
+		TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
+		       want, got[0], HEAP_STOCK, got[1], HEAP_NAME);
+		TH_LOG("which cached %lld MiB", st.pool_bytes / (long long)MIB);
+		EXPECT_LE(got[0], got[1]);
+	}
+}
+
+static void no_action(int signal)
+{
+}
+
+/*
+ * Take each block of memory offline, and back; how many could be. The kernel tries
+ * for ever to move a page that is in use, until there is a signal.
+ */
+static int take_offline(void)
+{
+	struct sigaction action = { .sa_handler = no_action };
+	DIR *dir = opendir(BLOCKS);
+	struct dirent *entry;
+	char path[300];
+	int nr = 0, ret;
+
+	sigaction(SIGALRM, &action, NULL);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "memory", 6))
+			continue;
+		snprintf(path, sizeof(path), BLOCKS "%s/state", entry->d_name);
+		alarm(2);
+		ret = write_text(path, "offline");
+		alarm(0);
+		if (ret)
+			continue;
+		nr++;
+		write_text(path, "online");
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+TEST_F_TIMEOUT(contig, memory_offline, 300)
+{
+	long long fill = meminfo_read("MemTotal") / 2;
+	int without, with, dropped;
+	struct heap_stats st;
+	struct bufs b = {};
+
+	if (access(BLOCKS "memory0/state", W_OK))
+		SKIP(return, "no memory hotplug");
+	without = take_offline();
+	ASSERT_EQ(0, heap_set_param("pool_limit_mb", fill / MIB));
+	ASSERT_EQ(0, heap_set_param("queue_limit_mb", fill / MIB));
+	ASSERT_EQ(0, hold(self->heaps[1], &b, fill, 4 * MIB));
+	drop(&b, 0);
+	ASSERT_EQ(0, heap_wait_idle());
+	ASSERT_EQ(0, heap_stats_read(&st));
+	EXPECT_LE(fill / 4 * 3, st.pool_bytes);
+	with = take_offline();
+	write_text("/proc/sys/vm/drop_caches", "2");
+	dropped = take_offline();
+	TH_LOG("%d blocks of memory went offline without a pool, %d with one", without, with);
+	TH_LOG("%d after drop_caches", dropped);
+	EXPECT_LE(without, with);
+	EXPECT_LE(without, dropped);
+}
+
+TEST_HARNESS_MAIN
