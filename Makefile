@@ -33,6 +33,8 @@ help:
 	@echo "make bench-latency   from the last put until the pages can be used again"
 	@echo "make bench-memory    bookkeeping, and what is held at most"
 	@echo "make bench-loop      the loop of 2021, in elapsed time on two CPUs"
+	@echo "make bench-native    in time, on this processor: the kernel as a program of it"
+	@echo "                (ROWS=\"loop frames\" and SIZES=\"1M 8M\" for some of it)"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
 	@echo "                (ONLY=\"NAME...\" for some of them)"
 	@echo "make matrix     make test for every kind of kernel, into out/matrix.json"
@@ -65,6 +67,9 @@ bench-compare:
 
 bench-zeroing bench-tasks bench-locks bench-latency bench-memory bench-loop:
 	@$(HARNESS)/bench/table.sh $(@:bench-%=%)
+
+bench-native:
+	@$(HARNESS)/bench/native.sh
 
 bench-baseline:
 	@$(HARNESS)/bench/guard.sh update
@@ -109,5 +114,5 @@ distclean:
 	@$(HARNESS)/clean.sh all
 
 .PHONY: help run module try deb test distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory bench-loop bench-series show-exporter mutants matrix kcsan soak shell patches check \
+	bench-latency bench-memory bench-loop bench-native bench-series show-exporter mutants matrix kcsan soak shell patches check \
 	clean distclean

@@ -32,7 +32,7 @@ may_be() {
 may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
 may_be ACCEL "icount, wall or kvm" "icount|wall|kvm"
-may_be ARCH "x86, arm64 or i386" "x86|arm64|i386"
+may_be ARCH "x86, arm64, i386 or um" "x86|arm64|i386|um"
 if [ -n "${KERNEL:-}" ]; then
 	kernels=$(supported)
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
@@ -45,13 +45,17 @@ case ${ARCH:-x86} in
 x86) kbuild_arch=x86 image=arch/x86/boot/bzImage cross="" deb_arch=amd64 ;;
 i386) kbuild_arch=i386 image=arch/x86/boot/bzImage cross=i686-linux-gnu- deb_arch=i386 ;;
 arm64) kbuild_arch=arm64 image=arch/arm64/boot/Image cross=aarch64-linux-gnu- deb_arch=arm64 ;;
+# User Mode Linux: a program of this machine, of its architecture.
+um) kbuild_arch=um image=linux cross="" deb_arch=amd64 ;;
 esac
-OUT=$TOP/out${cross:+/$ARCH}
+other=${ARCH:-x86}
+other=${other#x86}
+OUT=$TOP/out${other:+/$other}
 export OUT
 # For what is about Debian's amd64 kernels, or about sources.
-only_x86() { [ -z "$cross" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
+only_x86() { [ -z "$other" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
-build_dir() { echo "$1/build/${cross:+$ARCH-}$2"; }
+build_dir() { echo "$1/build/${other:+$other-}$2"; }
 
 # The kernel's makefiles, and lists of files, are of words.
 case $TOP$CACHE in

@@ -178,8 +178,7 @@ static inline void drained(void)
 
 /* ---- options ---- */
 
-static const char *only_case, *only_heap;
-static size_t only_size;
+static const char *only_case, *only_heap, *only_size;
 static int nr_tasks = 1;
 
 /* Whether @name is in @list, which has commas; no list has everything */
@@ -202,7 +201,10 @@ static inline bool wanted(const char *name)
 
 static inline bool wanted_size(size_t len)
 {
-	return !only_size || only_size == len;
+	char text[24];
+
+	snprintf(text, sizeof(text), "%zu", len);
+	return !only_size || in_list(only_size, text);
 }
 
 /* Returns the heap, or -1 when it was not asked for */
@@ -268,7 +270,7 @@ static inline void bench_setup(int argc, char **argv)
 		else if (opt == 'h')
 			only_heap = optarg;
 		else if (opt == 's')
-			only_size = strtoul(optarg, NULL, 0);
+			only_size = optarg;
 		else if (opt == 't')
 			nr_tasks = atoi(optarg);
 		else if (opt == 'z')
@@ -279,8 +281,8 @@ static inline void bench_setup(int argc, char **argv)
 			bad = true;
 	}
 	if (bad || optind != argc || nr_tasks < 1 || nr_tasks > MAX_TASKS)
-		fail("usage: %s [--unit instructions|ns] [--case NAME,...] [--heap NAME,...]\n"
-		     "       [--size BYTES] [--tasks N (churn)] [--zero-method vmap|direct] [--no-stats]",
+		fail("usage: %s [--unit instructions|ns|tsc] [--case NAME,...] [--heap NAME,...]\n"
+		     "       [--size BYTES,...] [--tasks N (churn)] [--zero-method vmap|direct] [--no-stats]",
 		     progname);
 	if (method)
 		write_text(HEAP_PARAMS "zero_method", method);

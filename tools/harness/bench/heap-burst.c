@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 {
 	progname = "heap-burst";
 	bench_setup(argc, argv);
-	if (only_size && only_size != SURFACE_BYTES)
+	if (!wanted_size(SURFACE_BYTES))
 		return 0;
 	bench_bursts("system");
 	bench_bursts("stock");

@@ -9,6 +9,7 @@
 #   icount  one processor on which an instruction is a unit of time: the same
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
+# (with ARCH=um the first is User Mode Linux, in real time, and the others are not)
 # and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_DISK (MiB of an empty NVMe disk,
 # which costs the guest no memory), GUEST_TIMEOUT (seconds; default: what the commands
 # may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1: memory tags) adjust it.
@@ -68,9 +69,14 @@ fi
 append="$append panic=-1 oops=panic nokaslr"
 qemu+=(-nodefaults -no-reboot -display none
 	-kernel "$OUT/$kernel/image" -initrd "$run/initramfs")
+case ${ARCH:-x86}-$machine in
+um-smp) ;;
+um-*) die "ARCH=um: no machine $machine" ;;
+esac
 case $machine in
 smp)
-	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
+	accel=${GUEST_ACCEL:-tcg}
+	[ -n "${GUEST_ACCEL:-}" ] || [ "${ARCH:-x86}" = um ] || accel=$("$HARNESS/guest/accel.sh" "$kernel")
 	if [ "$accel" = kvm ]; then
 		qemu+=(-accel kvm -cpu host)
 	else
@@ -113,10 +119,18 @@ if [ "$machine" = shell ]; then
 	exec "${qemu[@]}" -serial mon:stdio "${report_at[@]}"
 fi
 qemu+=(-serial "file:$console" "${report_at[@]}")
+log=$run/qemu.log
+if [ "${ARCH:-x86}" = um ]; then
+	qemu=("$OUT/$kernel/image" "mem=${mem}M" "ncpus=$cpus" seccomp=on noreboot "uml_dir=$run/" umid=guest
+		"initrd=$run/initramfs" con=null con0=null,fd:1 ssl1=null,fd:4 panic=-1)
+	read -ra words <<<"${GUEST_APPEND:-}"
+	qemu+=(${words[@]+"${words[@]}"})
+	log=$console accel="User Mode Linux"
+fi
 
 limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
 say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"
-"${qemu[@]}" </dev/null >"$run/qemu.log" 2>&1 5>&- 7>&- 8>&- 9>&- &
+"${qemu[@]}" </dev/null >"$log" 2>&1 4>"$report" 5>&- 7>&- 8>&- 9>&- &
 pid=$!
 trap 'kill -9 "$pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
@@ -145,7 +159,7 @@ while kill -0 "$pid" 2>/dev/null; do
 		hung=1
 		break
 	fi
-	sleep 0.2
+	sleep "${GUEST_POLL:-0.2}"
 	progress
 done
 code=0
@@ -164,7 +178,7 @@ failed() {	# WHAT
 if [ "$hung" = 1 ]; then
 	failed "the guest did not end in $limit s"
 fi
-[ "$code" = 0 ] || failed "QEMU ended with $code"
+[ "$code" = 0 ] || failed "${qemu[0]##*/} ended with $code"
 if ! grep -qax '@@DONE' "$report"; then
 	why="the guest died before it was done"
 	! grep -qa 'Kernel panic' "$console" || why="the guest's kernel panicked"

@@ -8,7 +8,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 lists=("$HARNESS/kernel/${1:-deps.list}")
-[ $# -gt 0 ] || [ -z "$cross" ] || lists+=("$HARNESS/kernel/deps-$ARCH.list")
+of_arch=$HARNESS/kernel/deps-${ARCH:-x86}.list
+[ $# -gt 0 ] || [ ! -e "$of_arch" ] || lists+=("$of_arch")
 
 missing() {
 	local probe package

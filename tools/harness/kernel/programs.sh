@@ -22,7 +22,9 @@ mkdir -p "$bin" "$build/guest"
 : >"$log"
 failed() { tail -n 30 "$log" >&2; die "compiling $1 failed ($log)"; }
 
-"${KERNEL_MAKE[@]}" -C "$tree" O="$build" headers >>"$log" 2>&1 || failed "the kernel's headers"
+# What User Mode Linux runs has the headers of its processor.
+headers_arch=(ARCH="${kbuild_arch/#um/x86}")
+"${KERNEL_MAKE[@]}" "${headers_arch[@]}" -C "$tree" O="$build" headers >>"$log" 2>&1 || failed "the kernel's headers"
 gcc -O2 -o "$build/guest/gen_init_cpio" "$tree/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
 	failed gen_init_cpio
 
@@ -58,7 +60,7 @@ if [ -f "$build/modules.order" ]; then
 		keep "$build/${object%.o}.ko" "$(basename "${object%.o}").ko"
 	done <"$build/modules.order"
 fi
-"${KERNEL_MAKE[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
+"${KERNEL_MAKE[@]}" "${headers_arch[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
 	KHDR_INCLUDES="-isystem $headers" >>"$log" 2>&1 </dev/null || failed "the selftests"
 for program in "$build"/kselftest/dmabuf-heaps/*; do
 	if [ -x "$program" ] && [ -f "$program" ]; then

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# native.sh: the pooled heap beside the kernel's own in real time (bench/heap-native.c),
+# in a kernel that is a program of this machine (User Mode Linux): no root, QEMU or KVM.
+# Prints a table of ratios, writes out/bench-native.json and draws
+# out/bench-native.svg.  ROWS="loop frames" and SIZES="1M 8M" are for some of it,
+# into out/bench-native-part.json; IDLE=50 has a machine that is half busy do.
+#
+# The kernel's two processors are threads of the host, each on a processor of its
+# own.  A task of the lowest priority there keeps that from falling asleep, as the
+# time to wake it up would be most of what is measured.
+#
+# Promises: where it cannot measure, one line says why; nothing is left running and
+# nothing is left in the temporary directory.
+[ "${ARCH:-um}" = um ] || { echo "error: ARCH=$ARCH: bench-native is of this machine" >&2; exit 1; }
+export ARCH=um
+. "$(dirname "$0")/../lib.sh"
+
+memory=2560	# MiB of the guest; a file in the temporary directory
+run=$OUT/runs/native
+
+# Two processors that this process may use, of two cores where there are.
+cpus() {
+	local list
+	list=$(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' | while IFS=- read -r from to; do
+		seq "$from" "${to:-$from}"
+	done)
+	mapfile -t cpu <<<"$list"
+	[ "${#cpu[@]}" -ge 2 ] || die "it needs two processors, and there is ${#cpu[@]}"
+	cpu=("${cpu[0]}" "${cpu[$((${#cpu[@]} / 2))]}")
+}
+
+# What of the two is idle, in percent, for a while.
+idle() {
+	local before
+	before=$(grep "^cpu[0-9]" /proc/stat)
+	sleep 2
+	{ echo "$before"; grep "^cpu[0-9]" /proc/stat; } | awk -v a="cpu${cpu[0]}" -v b="cpu${cpu[1]}" '
+		$1 == a || $1 == b {
+			all = 0
+			for (i = 2; i <= 9; i++) all += $i
+			if (n++ < 2) { idle0 += $5 + $6; all0 += all } else { idle1 += $5 + $6; all1 += all }
+		}
+		END { printf "%d\n", 100 * (idle1 - idle0) / (all1 - all0) }'
+}
+
+check_host() {
+	local free dir now tries=5
+	dir=${TMPDIR:-/dev/shm}
+	[ "$(stat -fc %T "$dir" 2>/dev/null)" = tmpfs ] ||
+		die "$dir is no tmpfs; TMPDIR= may be another directory, which the guest's memory is a file in"
+	free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge $((memory + 64)) ] || die "it needs $((memory + 64)) MiB in $dir, and there are $free"
+	free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+	[ "$free" -ge $((memory + 512)) ] || die "it needs $((memory + 512)) MiB of memory, and there are $free"
+	until now=$(idle) && [ "$now" -ge "${IDLE:-90}" ]; do
+		[ $((tries -= 1)) -gt 0 ] ||
+			die "this machine is too busy: its processors ${cpu[*]} are idle for $now % of the time, and ${IDLE:-90} are needed"
+		say "waiting for a quiet machine ($now % idle)"
+	done
+	export TMPDIR=$dir
+}
+
+spin() {	# CPU
+	chrt --idle 0 taskset -c "$1" sh -c 'while [ -d "/proc/$0" ]; do :; done' $$ 5>&- 9>&- &
+	spinning+=("$!")
+}
+
+# The guest's processors are the first two threads, as soon as there are two.
+pin() {
+	local task i=0
+	until [ -s "$run/guest/pid" ] && task=$(ls "/proc/$(cat "$run/guest/pid")/task" 2>/dev/null) &&
+		[ "$(wc -w <<<"$task")" -ge 2 ]; do
+		sleep 0.1
+	done
+	for task in $(sort -n <<<"$task" | head -n 2); do
+		taskset -cp "${cpu[$i]}" "$task" >/dev/null
+		i=$((i + 1))
+	done
+}
+
+lock_out
+lock 5 native
+"$HARNESS/kernel/kernel.sh" native >/dev/null
+cpus
+check_host
+args=
+[ -z "${ROWS:-}" ] || args+=" --case ${ROWS// /,}"
+# shellcheck disable=SC2086 # a list of sizes
+[ -z "${SIZES:-}" ] || args+=" --size $(numfmt --from=iec $SIZES | paste -sd ,)"
+
+spinning=()
+trap 'kill "${spinning[@]}" 2>/dev/null || true' EXIT
+trap 'exit 130' INT TERM
+spin "${cpu[0]}"
+spin "${cpu[1]}"
+rm -rf "$run"
+pin &
+spinning+=("$!")
+export GUEST_MEM=$memory GUEST_CPUS=2 GUEST_POLL=1
+# The processors are given their places before what is measured begins.
+printf '%s\n' "settle 10 sleep 1" \
+	"heap-native 300 taskset 1 heap-native --unit tsc --zero-method direct$args" |
+	"$HARNESS/guest/boot.sh" native smp native
+report=$run/report.log
+grep -qax '@@END heap-native exit=0' "$report" ||
+	{ grep -av '^native ' "$report" | tail -n 20 >&2; die "heap-native failed"; }
+
+name=bench-native${args:+-part}
+processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+awk -v kernel="$(cat "$OUT/native/version")" -v sources="$(sources_id)" -v cpu="$processor" \
+	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \
+	-f "$HARNESS/bench/native.awk" "$report" || die "there are no results"
+say "written: $TOP/out/$name.json"
