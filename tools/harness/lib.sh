@@ -48,14 +48,14 @@ arm64) kbuild_arch=arm64 image=arch/arm64/boot/Image cross=aarch64-linux-gnu- de
 # User Mode Linux: a program of this machine, of its architecture.
 um) kbuild_arch=um image=linux cross="" deb_arch=amd64 ;;
 esac
-other=${ARCH:-x86}
-other=${other#x86}
-OUT=$TOP/out${other:+/$other}
+arch_dir=${ARCH:-x86}
+arch_dir=${arch_dir#x86}
+OUT=$TOP/out${arch_dir:+/$arch_dir}
 export OUT
 # For what is about Debian's amd64 kernels, or about sources.
-only_x86() { [ -z "$other" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
+only_x86() { [ -z "$arch_dir" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
-build_dir() { echo "$1/build/${other:+$other-}$2"; }
+build_dir() { echo "$1/build/${arch_dir:+$arch_dir-}$2"; }
 
 # The kernel's makefiles, and lists of files, are of words.
 case $TOP$CACHE in

@@ -271,9 +271,12 @@ static double measure_once(const struct row *row, size_t len)
 	int round, i, heap, n = row->empty ? nr_heaps : EMPTY;
 	double noise, noise_close;
 
-	for (heap = 0; heap < NR_HEAPS; heap++)
-		took[heap].n = took_close[heap].n = 0;
-	held.n = cpu.n = 0;
+	for (heap = 0; heap < NR_HEAPS; heap++) {
+		took[heap].n = 0;
+		took_close[heap].n = 0;
+	}
+	held.n = 0;
+	cpu.n = 0;
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; i < n; i++) {
 			heap = (i + round) % n;

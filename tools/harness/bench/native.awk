@@ -25,6 +25,7 @@ $1 != "native" || NF != 11 { next }
 	noise[key, $5] = $11
 }
 function ratio(key, at, heap) { return p50[key, heap, at] / p50[key, "stock", at] }
+function cell(key, at) { return (key, "system", at) in p50 ? " " ratio(key, at, "system") : " -" }
 END {
 	if (!total) exit 1
 	printf "\n]}\n" > json
@@ -32,8 +33,8 @@ END {
 	printf "Linux %s as a program (User Mode Linux) on %s\n", kernel, cpu
 	print "zero_method=direct; medians.  It cannot show what a mapping or a TLB flush costs."
 	printf "%-11s %6s %9s %9s %9s %9s %8s %7s  %s\n", "", "", "stock us", "pooled us", "p10", "p90", \
-		"pooled/", "empty/", "stock2/"
-	printf "%-11s %6s %9s %9s %9s %9s %8s %7s  %s\n", "row", "size", "", "", "", "", "stock", "stock", "stock"
+		"pooled/", "pooled/", "stock2/"
+	printf "%-11s %6s %9s %9s %9s %9s %8s %7s  %s\n", "row", "size", "", "", "", "", "stock", "empty", "stock"
 	for (k = 1; k <= nkeys; k++) {
 		key = order[k]
 		for (i = 1; i <= nsizes; i++) {
@@ -50,8 +51,16 @@ END {
 			bad = noise[key, at] < 0.97 || noise[key, at] > 1.03
 			printf "%-11s %6s %9s %9s %9s %9s %8.3f %7s  %.3f%s\n", key, human(at), us(p50[key, "stock", at]), \
 				us(p50[key, "system", at]), us(p10[key, "system", at]), us(p90[key, "system", at]), \
-				ratio(key, at, "system"), (key, "empty", at) in p50 ? sprintf("%.3f", ratio(key, at, "empty")) : "-", \
-				noise[key, at], bad ? " noise: not valid" : ""
+				ratio(key, at, "system"), (key, "empty", at) in p50 ? \
+				sprintf("%.3f", p50[key, "system", at] / p50[key, "empty", at]) : "-", \
+				noise[key, at], bad ? "  noise, not valid" : ""
 		}
+	}
+	for (i = 1; i <= nsizes; i++) {
+		at = size[i]
+		if (("alloc", "empty", at) in p50)
+			print at, p50["alloc", "stock", at] / 1000, p50["alloc", "system", at] / 1000, \
+				p50["alloc", "empty", at] / 1000 cell("write", at) cell("frames 16ms", at) \
+				cell("frames 4ms", at) cell("loop", at) cell("close", at) > plot
 	}
 }

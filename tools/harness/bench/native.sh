@@ -20,15 +20,18 @@ export ARCH=um
 memory=2560	# MiB of the guest; a file in the temporary directory
 run=$OUT/runs/native
 
-# Two processors that this process may use, of two cores where there are.
+# Two processors that this process may use, of two cores if there are two.
 cpus() {
-	local list
+	local list second
 	list=$(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' | while IFS=- read -r from to; do
 		seq "$from" "${to:-$from}"
 	done)
 	mapfile -t cpu <<<"$list"
 	[ "${#cpu[@]}" -ge 2 ] || die "it needs two processors, and there is ${#cpu[@]}"
-	cpu=("${cpu[0]}" "${cpu[$((${#cpu[@]} / 2))]}")
+	for second in "${cpu[@]:1}"; do
+		cmp -s "/sys/devices/system/cpu/cpu"{"${cpu[0]}","$second"}/topology/thread_siblings_list || break
+	done
+	cpu=("${cpu[0]}" "$second")
 }
 
 # What of the two is idle, in percent, for a while.
@@ -47,6 +50,7 @@ idle() {
 
 check_host() {
 	local free dir now tries=5
+	grep -q '^flags.* constant_tsc' /proc/cpuinfo || die "this processor's time stamp counter is no clock"
 	dir=${TMPDIR:-/dev/shm}
 	[ "$(stat -fc %T "$dir" 2>/dev/null)" = tmpfs ] ||
 		die "$dir is no tmpfs; TMPDIR= may be another directory, which the guest's memory is a file in"
@@ -63,8 +67,9 @@ check_host() {
 }
 
 spin() {	# CPU
+	# shellcheck disable=SC2016 # the shell that it starts expands that
 	chrt --idle 0 taskset -c "$1" sh -c 'while [ -d "/proc/$0" ]; do :; done' $$ 5>&- 9>&- &
-	spinning+=("$!")
+	running+=("$!")
 }
 
 # The guest's processors are the first two threads, as soon as there are two.
@@ -90,19 +95,20 @@ args=
 # shellcheck disable=SC2086 # a list of sizes
 [ -z "${SIZES:-}" ] || args+=" --size $(numfmt --from=iec $SIZES | paste -sd ,)"
 
-spinning=()
-trap 'kill "${spinning[@]}" 2>/dev/null || true' EXIT
+running=()
+trap 'kill "${running[@]}" 2>/dev/null || true; wait' EXIT
 trap 'exit 130' INT TERM
 spin "${cpu[0]}"
 spin "${cpu[1]}"
 rm -rf "$run"
 pin &
-spinning+=("$!")
+running+=("$!")
 export GUEST_MEM=$memory GUEST_CPUS=2 GUEST_POLL=1
 # The processors are given their places before what is measured begins.
-printf '%s\n' "settle 10 sleep 1" \
-	"heap-native 300 taskset 1 heap-native --unit tsc --zero-method direct$args" |
-	"$HARNESS/guest/boot.sh" native smp native
+"$HARNESS/guest/boot.sh" native smp native < <(printf '%s\n' "settle 10 sleep 1" \
+	"heap-native 300 taskset 1 heap-native --unit tsc --zero-method direct$args") &
+running+=("$!")
+wait "$!" || exit 1
 report=$run/report.log
 grep -qax '@@END heap-native exit=0' "$report" ||
 	{ grep -av '^native ' "$report" | tail -n 20 >&2; die "heap-native failed"; }
@@ -113,3 +119,7 @@ awk -v kernel="$(cat "$OUT/native/version")" -v sources="$(sources_id)" -v cpu="
 	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \
 	-f "$HARNESS/bench/native.awk" "$report" || die "there are no results"
 say "written: $TOP/out/$name.json"
+if [ -z "$args" ]; then
+	gnuplot -e "data='$run/plot.dat'; out='$TOP/out/$name.svg'; cpu='$processor'" "$HARNESS/bench/native.gp"
+	say "written: $TOP/out/$name.svg"
+fi

@@ -122,7 +122,7 @@ qemu+=(-serial "file:$console" "${report_at[@]}")
 log=$run/qemu.log
 if [ "${ARCH:-x86}" = um ]; then
 	qemu=("$OUT/$kernel/image" "mem=${mem}M" "ncpus=$cpus" seccomp=on noreboot "uml_dir=$run/" umid=guest
-		"initrd=$run/initramfs" con=null con0=null,fd:1 ssl1=null,fd:4 panic=-1)
+		"initrd=$run/initramfs" con=null "con0=null,fd:1" "ssl1=null,fd:4" panic=-1)
 	read -ra words <<<"${GUEST_APPEND:-}"
 	qemu+=(${words[@]+"${words[@]}"})
 	log=$console accel="User Mode Linux"
