@@ -16,6 +16,8 @@
  *   loop     a pair, as the application waits for it
  *   self     CPU time of the application for a pair
  *   helper   CPU time of the thread that zeroes, for a pair
+ * Every 4 ms, three buffers in flight:
+ *   frame    close the oldest, allocate the next, map it and write every byte of it
  * All in nanoseconds, as "result try <op> <name> <size> <n> <p50> <p99> <mean>".
  *
  * Then it reads every byte of buffers that had been written and closed:
@@ -28,6 +30,8 @@
 #define MIN_SAMPLES	101	/* fewer have no 99th percentile */
 #define MAX_PAIRS	3000
 #define CHECK_ROUNDS	4
+#define IN_FLIGHT	3
+#define FRAMES		30	/* a block, and as many more as are in flight */
 
 enum { STOCK, VMAP, DIRECT, NR_NAMES };
 
@@ -92,17 +96,22 @@ static void print_result(int name, const char *op, size_t len, uint64_t *v, int 
 	fflush(stdout);
 }
 
+static void draw(int buf, size_t len)
+{
+	char *p = heap_map(buf, len);
+
+	memset(p, 0xa5, len);
+	munmap(p, len);
+}
+
 static void one_buffer(int heap, size_t len, uint64_t took[NR_OPS])
 {
 	uint64_t start = clock_ns(), t;
 	int buf = heap_alloc(heap, len);
-	char *p;
 
 	took[ALLOC] = clock_ns() - start;
-	p = heap_map(buf, len);
-	memset(p, 0xa5, len);
+	draw(buf, len);
 	took[USE] = clock_ns() - start;
-	munmap(p, len);
 	usleep(1000);
 	t = clock_ns();
 	close(buf);
@@ -160,6 +169,41 @@ static void measure_loop(const struct size_plan *p)
 		print_result(name, loops[HELPER], p->len,
 			     measured[name][HELPER], BLOCKS - 1);
 	}
+}
+
+static void one_block_of_frames(int heap, size_t len, uint64_t *took)
+{
+	int i, buf[IN_FLIGHT];
+
+	for (i = 0; i < IN_FLIGHT; i++) {
+		buf[i] = heap_alloc(heap, len);
+		draw(buf[i], len);
+	}
+	for (i = 0; i < FRAMES + IN_FLIGHT; i++) {
+		uint64_t t = clock_ns();
+
+		close(buf[i % IN_FLIGHT]);
+		buf[i % IN_FLIGHT] = heap_alloc(heap, len);
+		draw(buf[i % IN_FLIGHT], len);
+		if (i >= IN_FLIGHT)
+			took[i - IN_FLIGHT] = clock_ns() - t;
+		usleep(4000);
+	}
+	for (i = 0; i < IN_FLIGHT; i++)
+		close(buf[i]);
+}
+
+static void measure_frames(const struct size_plan *p)
+{
+	int name, block;
+
+	for (block = 0; block < BLOCKS / 2; block++)
+		for (name = 0; name < NR_NAMES; name++)
+			one_block_of_frames(turn(name), p->len,
+					    &measured[name][0][block * FRAMES]);
+	for (name = 0; name < NR_NAMES; name++)
+		print_result(name, "frame", p->len, measured[name][0],
+			     BLOCKS / 2 * FRAMES);
 }
 
 static unsigned long long hit_bytes(void)
@@ -242,6 +286,7 @@ int main(void)
 	       file_value(HEAP_STATS, "queue_limit_bytes"));
 	for (i = 0; i < ARRAY_SIZE(plans); i++) {
 		measure_buffers(&plans[i]);
+		measure_frames(&plans[i]);
 		measure_loop(&plans[i]);
 	}
 	check(VMAP);

@@ -87,6 +87,7 @@ END {
 	table("Allocate", "alloc")
 	table("Allocate, map, write every byte", "use")
 	table("Close", "close")
+	table("Every 4 ms: close the oldest of three, allocate, map and write the next", "frame")
 	table("Allocate and close back to back: what the application waits for", "loop")
 	cpu_table()
 	print "\nThen all of " human(checked) " in buffers of all sizes was read, and every byte was"
