@@ -22,6 +22,7 @@ help:
 	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
 	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
 	@echo "make test       every test; the last line counts them"
+	@echo "make quick      KUnit and the selftests in User Mode Linux, after each change"
 	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
 	@echo "                (ONLY=\"cloud generic rt users\" for some of them)"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
@@ -61,6 +62,9 @@ help:
 
 run try test bench shell:
 	@$(HARNESS)/$@.sh
+
+quick:
+	@ARCH=um $(HARNESS)/test.sh
 
 bench-compare:
 	@$(HARNESS)/bench-compare.sh "$(REF)"
@@ -113,6 +117,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module try deb test distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
+.PHONY: help run module try deb test quick distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
 	bench-latency bench-memory bench-loop bench-native bench-series show-exporter mutants matrix kcsan soak shell patches check \
 	clean distclean

@@ -13,6 +13,7 @@
 
 case ${ARCH:-x86} in
 i386) boots="highmem novmap" ;;
+um) boots=um ;;
 *) boots="debug nodes small" ;;
 esac
 boots=${BOOTS:-$boots}
@@ -38,7 +39,7 @@ mkdir -p "$OUT/test"
 expand_list "$HARNESS/check/tests.list" >"$tests"
 expand_list "$HARNESS/check/more.list" >>"$tests"
 
-if [ -z "${BOOTS:-}$cross" ]; then
+if [ -z "${BOOTS:-}$arch_dir" ]; then
 	echo "== host checks"
 	script host "$HARNESS/check/check.sh" "$dir"
 fi
@@ -47,13 +48,13 @@ for boot in $boots; do
 	# shellcheck disable=SC2086 # variables of guest/boot.sh
 	boot "$boot" "$kernel" $words
 done
-if [ -z "${BOOTS:-}$cross" ]; then
+if [ -z "${BOOTS:-}$arch_dir" ]; then
 	distro_boot cloud system
 	distro_boot cloud system_pooled
 	distro_boot cloud system_pooled lean
 	other arm64 ARCH=arm64 BOOTS=quick
 fi
-if [ -z "${BOOTS:-}" ] && [ "${ARCH:-x86}" != i386 ]; then
+if [ -z "${BOOTS:-}" ] && [[ ${ARCH:-x86} != @(i386|um) ]]; then
 	echo "== guard: allocating and closing, beside the figures in docs/"
 	script guard "$HARNESS/bench/guard.sh"
 fi
