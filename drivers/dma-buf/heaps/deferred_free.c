@@ -1,139 +1,474 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Deferred freeing of large buffers by a helper thread, see deferred_free.h
+ * Queue of closed buffers, see deferred_free.h
  */
+#include <linux/cleanup.h>
 #include <linux/err.h>
-#include <linux/kthread.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/timer.h>
+#include <linux/vmstat.h>
 
 #include "deferred_free.h"
+#include "heap_cache.h"
+#include "heap_sgl.h"
 
-/* How much the helper frees before others see that there is room again. */
-#define HELPER_CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
+/* How much the thread frees before others see that there is room again. */
+#define CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
 
-/* Ticks until the helper starts, so that buffers are zeroed together. */
-#define HELPER_DELAY		1
+/* Pages to dequeue at a time under the queue's spinlock. */
+#define DEQUEUE_MAX	32U
+
+/* Ticks until the thread starts, so that buffers are zeroed together. */
+#define START_DELAY	1
 
 /**
- * deferred_free_run - free the oldest items in the caller's context
- * @queue:	the queue
- * @nr_pages:	how much to free, in base pages; &deferred_free_ops.take may
- *		overshoot it
- * @taker:	for the callbacks
- *
- * Context: takes a spinlock; otherwise that of the callbacks with this @taker.
- * Return: base pages freed, 0 when nothing is queued.
+ * struct heap_batch - pages that the thread zeroes together
+ * @nr:		pages in @pages
+ * @nr_zero:	the same in base pages
+ * @nr_pages:	base pages to cache, of @pages and @nr_fetch
+ * @nr_fetch:	[node][index into heap_orders] pages to fetch in place of freed ones
+ * @pages:	head pages; the last one may exceed %HEAP_ZERO_BATCH base pages
+ * @map:	for heap_zero_pages()
  */
-unsigned long deferred_free_run(struct deferred_free_queue *queue,
-				unsigned long nr_pages, void *taker)
+struct heap_batch {
+	unsigned int nr;
+	unsigned int nr_zero;
+	unsigned int nr_pages;
+	unsigned int (*nr_fetch)[HEAP_NR_ORDERS];
+	struct page *pages[HEAP_ZERO_BATCH];
+	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
+};
+
+static void deferred_free_account(struct deferred_free *queue, int nid,
+				  long nr_pages)
 {
-	struct deferred_free_item *item;
-	unsigned long freed = 0, taken;
+	atomic_long_add(nr_pages, &queue->queued[nid]);
+	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE, nr_pages);
+}
 
-	spin_lock(&queue->lock);
-	while (freed < nr_pages && !list_empty(&queue->items)) {
-		item = list_first_entry(&queue->items, typeof(*item), node);
-		taken = min(nr_pages - freed, item->nr_pages);
-		taken = queue->ops->take(item, taken, taker);
-		freed += taken;
-		item->nr_pages -= taken;
-		if (item->nr_pages) {
-			item = NULL;
-		} else {
-			list_del(&item->node);
-			WRITE_ONCE(queue->nr_items, queue->nr_items - 1);
-		}
-		spin_unlock(&queue->lock);
+static void deferred_free_account_buffer(struct deferred_free *queue,
+					 struct heap_sgl *sgl)
+{
+	struct scatterlist *sg;
+	int i;
 
-		queue->ops->dispose(taker, false);
-		if (item)
-			queue->ops->release(queue, item);
-		spin_lock(&queue->lock);
+	if (nr_online_nodes == 1) {
+		deferred_free_account(queue, page_to_nid(sg_page(sgl->first)),
+				      sgl->nr_pages);
+		return;
 	}
-	spin_unlock(&queue->lock);
 
-	/* Also if nothing was freed: others may have taken what was queued. */
-	queue->ops->dispose(taker, true);
+	for_each_sgtable_sg(&sgl->table, sg, i)
+		deferred_free_account(queue, page_to_nid(sg_page(sg)),
+				      sg->length >> PAGE_SHIFT);
+}
 
-	scoped_guard(spinlock, &queue->lock)
-		WRITE_ONCE(queue->nr_pages, queue->nr_pages - freed);
+static void deferred_free_uncount(struct deferred_free *queue,
+				  unsigned long nr_pages)
+{
+	guard(spinlock)(&queue->lock);
+	WRITE_ONCE(queue->nr_pages, queue->nr_pages - nr_pages);
+	if (!queue->nr_pages)
+		WRITE_ONCE(queue->behind, false);
+}
 
-	return freed;
+static void heap_sgl_free(struct deferred_free *queue, struct heap_sgl *sgl)
+{
+	heap_sgl_fini(sgl);
+	queue->free_buffer(sgl);
+}
+
+/*
+ * Take the buffer off the list if it has no more pages. The caller holds the lock and
+ * frees what is returned without it.
+ */
+static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
+					     struct heap_sgl *sgl)
+{
+	if (sgl->nr_left)
+		return NULL;
+
+	list_del(&sgl->node);
+	WRITE_ONCE(queue->nr_buffers, queue->nr_buffers - 1);
+
+	return sgl;
+}
+
+/* Dequeue at least one page and about @nr_pages base pages of the oldest buffer. */
+static unsigned int deferred_free_dequeue(struct deferred_free *queue,
+					  struct page **pages,
+					  unsigned long nr_pages)
+{
+	struct heap_sgl *sgl, *empty = NULL;
+	unsigned long done = 0;
+	unsigned int nr = 0;
+
+	scoped_guard(spinlock, &queue->lock) {
+		sgl = list_first_entry_or_null(&queue->buffers, typeof(*sgl), node);
+		while (sgl && sgl->nr_left && done < nr_pages && nr < DEQUEUE_MAX) {
+			pages[nr] = heap_sgl_pop(sgl);
+			done += compound_nr(pages[nr++]);
+		}
+		if (sgl)
+			empty = deferred_free_remove(queue, sgl);
+	}
+	if (empty)
+		heap_sgl_free(queue, empty);
+
+	return nr;
+}
+
+/* Zero the batch, cache it, and fetch what is missing. */
+static void heap_batch_flush(struct deferred_free *queue)
+{
+	struct heap_batch *batch = queue->batch;
+	bool zeroed = true;
+	unsigned int i;
+	int nid;
+
+	if (READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT) {
+		for (i = 0; i < batch->nr; i++)
+			heap_zero_direct(batch->pages[i]);
+	} else if (batch->nr) {
+		zeroed = heap_zero_pages(batch->pages, batch->nr, batch->map);
+	}
+
+	if (zeroed) {
+		heap_cache_put(queue->cache, batch->pages, batch->nr);
+		atomic_long_add(batch->nr_zero, &queue->zeroed);
+	} else {
+		/* Nobody may see a page again that could not be zeroed. */
+		for (i = 0; i < batch->nr; i++)
+			heap_cache_free_page(queue->cache, batch->pages[i]);
+		atomic_long_add(batch->nr_zero, &queue->zero_failed);
+	}
+
+	for_each_node_state(nid, N_MEMORY) {
+		for (i = 0; i < HEAP_NR_ORDERS; i++) {
+			if (!batch->nr_fetch[nid][i])
+				continue;
+			heap_cache_fetch(queue->cache, nid, i,
+					 batch->nr_fetch[nid][i]);
+			batch->nr_fetch[nid][i] = 0;
+		}
+	}
+	batch->nr = 0;
+	batch->nr_zero = 0;
+	batch->nr_pages = 0;
+}
+
+/* Whether nobody else can write to the page after it was zeroed, and its memory works. */
+static bool heap_page_usable(struct page *page)
+{
+	return page_count(page) == 1 && !heap_cache_poisoned(page);
+}
+
+/* Add the page to the batch, or free it. */
+static void heap_batch_add(struct deferred_free *queue, struct page *page)
+{
+	struct heap_batch *batch = queue->batch;
+
+	if (heap_page_usable(page) &&
+	    heap_cache_make_room(queue->cache, page, batch->nr_pages)) {
+		batch->nr_pages += compound_nr(page);
+		if (heap_cache_owns(page)) {
+			batch->nr_zero += compound_nr(page);
+			batch->pages[batch->nr++] = page;
+			return;
+		}
+		batch->nr_fetch[page_to_nid(page)][heap_cache_index(page)]++;
+	}
+	heap_cache_free_page(queue->cache, page);
+}
+
+/* Zero or free up to @nr_pages base pages. Returns how many there were. */
+static unsigned long deferred_free_run(struct deferred_free *queue,
+				       unsigned long nr_pages)
+{
+	struct heap_batch *batch = queue->batch;
+	struct page *pages[DEQUEUE_MAX];
+	unsigned long done = 0;
+	unsigned int nr, i;
+
+	while (done < nr_pages) {
+		nr = deferred_free_dequeue(queue, pages,
+					   umin(nr_pages - done,
+						HEAP_ZERO_BATCH - batch->nr_pages));
+		if (!nr)
+			break;
+		for (i = 0; i < nr; i++) {
+			deferred_free_account(queue, page_to_nid(pages[i]),
+					      -(long)compound_nr(pages[i]));
+			done += compound_nr(pages[i]);
+			heap_batch_add(queue, pages[i]);
+		}
+		if (batch->nr_pages >= HEAP_ZERO_BATCH)
+			heap_batch_flush(queue);
+		cond_resched();
+	}
+	heap_batch_flush(queue);
+	/* The limit may be lower now, and a bulk allocation may have exceeded it. */
+	heap_cache_trim(queue->cache);
+	deferred_free_uncount(queue, done);
+
+	return done;
+}
+
+/*
+ * An allocation that follows a close at once finds the pages in the CPU's cache, and
+ * the thread would only compete for memory bandwidth. So it waits for another tick if
+ * more was reused than is queued now, but not if the queue fills up.
+ */
+static bool deferred_free_may_wait(struct deferred_free *queue)
+{
+	unsigned long reused;
+
+	guard(spinlock)(&queue->lock);
+	reused = queue->nr_reused;
+	queue->nr_reused = 0;
+
+	return reused > queue->nr_pages &&
+	       queue->nr_pages <= READ_ONCE(queue->limit) / 2;
 }
 
 static void deferred_free_work(struct kthread_work *work)
 {
-	struct deferred_free_queue *queue;
+	struct deferred_free *queue;
 
-	queue = container_of(work, struct deferred_free_queue, work.work);
-	/* A chunk at a time, so that a flush waits for no more than that. */
-	if (deferred_free_run(queue, HELPER_CHUNK_PAGES, queue->taker))
-		kthread_mod_delayed_work(queue->worker, &queue->work, 0);
+	queue = container_of(work, struct deferred_free, work.work);
+	if (deferred_free_may_wait(queue))
+		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
+	else if (deferred_free_run(queue, CHUNK_PAGES))
+		/* A chunk at a time, so that a flush waits for no more than that. */
+		deferred_free_kick(queue);
 }
 
 /**
- * deferred_free_add - queue an item to be freed later
+ * deferred_free_kick - have the thread run at once
  * @queue:	the queue
- * @item:	the item; the queue's if it is accepted
- * @nr_pages:	base pages in it, not 0
  *
- * The helper starts within two ticks, or at once if more than half of the bound is
- * queued.
- *
- * Context: process context. Never sleeps or allocates.
- * Return: false if the item does not fit; the caller keeps it.
+ * Context: any task context. Never sleeps.
  */
-bool deferred_free_add(struct deferred_free_queue *queue,
-		       struct deferred_free_item *item, unsigned long nr_pages)
+void deferred_free_kick(struct deferred_free *queue)
 {
-	unsigned long max_pages = READ_ONCE(queue->max_pages);
-	unsigned long before, half = max_pages / 2;
+	kthread_mod_delayed_work(queue->worker, &queue->work, 0);
+}
 
-	spin_lock(&queue->lock);
-	before = queue->nr_pages;
-	if (before > max_pages || nr_pages > max_pages - before) {
-		spin_unlock(&queue->lock);
-		return false;
+static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *sgl)
+{
+	unsigned long limit = READ_ONCE(queue->limit), half = limit / 2;
+	unsigned long nr_pages = sgl->nr_pages, before;
+
+	scoped_guard(spinlock, &queue->lock) {
+		before = queue->nr_pages;
+		if (before > limit || nr_pages > limit - before)
+			return false;
+		list_add_tail(&sgl->node, &queue->buffers);
+		WRITE_ONCE(queue->nr_buffers, queue->nr_buffers + 1);
+		WRITE_ONCE(queue->nr_pages, before + nr_pages);
 	}
-	item->nr_pages = nr_pages;
-	list_add_tail(&item->node, &queue->items);
-	WRITE_ONCE(queue->nr_items, queue->nr_items + 1);
-	WRITE_ONCE(queue->nr_pages, before + nr_pages);
-	spin_unlock(&queue->lock);
-
-	/* If the helper missed the item, its timer was not pending any more. */
+	/*
+	 * The buffer is queued before the timer is tested. If the worker already ran,
+	 * the timer is idle and is armed here.
+	 */
 	if (before <= half && before + nr_pages > half)
-		kthread_mod_delayed_work(queue->worker, &queue->work, 0);
+		deferred_free_kick(queue);
 	else if (!timer_pending(&queue->work.timer))
-		kthread_queue_delayed_work(queue->worker, &queue->work,
-					   HELPER_DELAY);
+		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
 
 	return true;
 }
 
 /**
- * deferred_free_init - set up a queue and start its helper thread
- * @queue:	zeroed memory
- * @name:	of the heap
- * @ops:	callbacks
- * @taker:	for the helper's calls of the callbacks
+ * deferred_free_add - free a buffer, later if the queue has room
+ * @queue:	the queue
+ * @sgl:	the buffer's pages, at least one; freed with what it is embedded in
+ *
+ * The thread starts within two ticks, or at once if more than half of the limit is
+ * queued.
  *
  * Context: may sleep.
- * Return: 0 or an error.
  */
-int deferred_free_init(struct deferred_free_queue *queue, const char *name,
-		       const struct deferred_free_ops *ops, void *taker)
+void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
 {
+	struct scatterlist *sg;
+	struct page *page;
+	int i;
+
+	if (READ_ONCE(queue->cache->limit)) {
+		/* Accounted before the thread can see it. */
+		deferred_free_account_buffer(queue, sgl);
+		if (deferred_free_enqueue(queue, sgl))
+			return;
+
+		for_each_sgtable_sg(&sgl->table, sg, i)
+			deferred_free_account(queue, page_to_nid(sg_page(sg)),
+					      -(long)(sg->length >> PAGE_SHIFT));
+		atomic_long_add(sgl->nr_pages, &queue->refused);
+	}
+
+	while ((page = heap_sgl_pop(sgl)))
+		heap_cache_free_page(queue->cache, page);
+	heap_sgl_free(queue, sgl);
+}
+
+/**
+ * deferred_free_missed - the cache cannot serve an allocation
+ * @queue:	the queue
+ *
+ * The first time the allocation gets new memory, so that the cache grows to what is in
+ * use. If it happens again before the queue was empty, the thread cannot keep up.
+ *
+ * Return: whether the allocation should try deferred_free_reuse().
+ */
+bool deferred_free_missed(struct deferred_free *queue)
+{
+	bool behind;
+
+	if (!deferred_free_pages(queue))
+		return false;
+
+	guard(spinlock)(&queue->lock);
+	behind = queue->behind;
+	WRITE_ONCE(queue->behind, queue->nr_pages);
+
+	return behind;
+}
+
+/**
+ * deferred_free_reuse - zero pages of the newest buffer and take them
+ * @queue:	the queue
+ * @nid:	node that the pages must be of
+ * @order:	order that they must have
+ * @sg:		entries to set to the pages
+ * @nr:		how many at most
+ *
+ * This costs what zeroing new pages costs, or less, as they are still in the CPU's
+ * cache, and takes no memory.
+ *
+ * Context: may sleep.
+ * Return: how many were taken.
+ */
+unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
+				 unsigned int order, struct scatterlist *sg,
+				 unsigned int nr)
+{
+	struct heap_sgl *sgl, *empty = NULL;
+	struct page *pages[DEQUEUE_MAX];
+	unsigned int n = 0, taken = 0, i;
+
+	scoped_guard(spinlock, &queue->lock) {
+		if (list_empty(&queue->buffers))
+			return 0;
+		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
+		while (sgl->nr_left && n < nr && n < DEQUEUE_MAX &&
+		       sgl->pop->length == PAGE_SIZE << order &&
+		       page_to_nid(sg_page(sgl->pop)) == nid)
+			pages[n++] = heap_sgl_pop(sgl);
+		queue->nr_reused += (unsigned long)n << order;
+		empty = deferred_free_remove(queue, sgl);
+	}
+	if (empty)
+		heap_sgl_free(queue, empty);
+
+	for (i = 0; i < n; i++) {
+		deferred_free_account(queue, nid, -(1L << order));
+		if (!heap_page_usable(pages[i])) {
+			heap_cache_free_page(queue->cache, pages[i]);
+			continue;
+		}
+		heap_zero_direct(pages[i]);
+		sg_set_page(sg + taken++, pages[i], PAGE_SIZE << order, 0);
+	}
+	if (n)
+		deferred_free_uncount(queue, (unsigned long)n << order);
+	atomic_long_add((unsigned long)taken << order, &queue->reused);
+
+	return taken;
+}
+
+/**
+ * deferred_free_shrink - free queued pages unzeroed, oldest buffer first
+ * @queue:	the queue
+ * @nr_pages:	base pages
+ *
+ * Context: any task context, also in reclaim. Takes a spinlock only.
+ * Return: base pages freed.
+ */
+unsigned long deferred_free_shrink(struct deferred_free *queue,
+				   unsigned long nr_pages)
+{
+	struct page *pages[DEQUEUE_MAX];
+	unsigned long done = 0;
+	unsigned int nr, i;
+
+	while (done < nr_pages) {
+		nr = deferred_free_dequeue(queue, pages, nr_pages - done);
+		if (!nr)
+			break;
+		for (i = 0; i < nr; i++) {
+			done += compound_nr(pages[i]);
+			deferred_free_account(queue, page_to_nid(pages[i]),
+					      -(long)compound_nr(pages[i]));
+			heap_cache_free_page(queue->cache, pages[i]);
+		}
+	}
+	if (done)
+		deferred_free_uncount(queue, done);
+
+	return done;
+}
+
+/**
+ * deferred_free_create - make an empty queue and start its thread
+ * @name:	of the heap
+ * @cache:	where zeroed pages go
+ * @method:	see heap_pool_create()
+ * @free_buffer: likewise
+ *
+ * The queue takes nothing until its limit is set.
+ *
+ * Context: may sleep.
+ * Return: the queue, or %NULL.
+ */
+struct deferred_free *deferred_free_create(const char *name,
+					   struct heap_cache *cache,
+					   const enum heap_zero_method *method,
+					   void (*free_buffer)(struct heap_sgl *sgl))
+{
+	struct deferred_free *queue;
+	struct heap_batch *batch;
+
+	queue = kzalloc(struct_size(queue, queued, nr_node_ids), GFP_KERNEL);
+	batch = kzalloc_obj(*batch);
+	if (!queue || !batch)
+		goto err_free;
+	batch->nr_fetch = kcalloc(nr_node_ids, sizeof(*batch->nr_fetch), GFP_KERNEL);
+	if (!batch->nr_fetch)
+		goto err_free;
+
 	spin_lock_init(&queue->lock);
-	INIT_LIST_HEAD(&queue->items);
-	queue->ops = ops;
-	queue->taker = taker;
+	INIT_LIST_HEAD(&queue->buffers);
+	queue->cache = cache;
+	queue->method = method;
+	queue->free_buffer = free_buffer;
+	queue->batch = batch;
 	kthread_init_delayed_work(&queue->work, deferred_free_work);
 	queue->worker = kthread_run_worker(0, "dma-heap-%s", name);
+	if (IS_ERR(queue->worker))
+		goto err_free_fetch;
 
-	return PTR_ERR_OR_ZERO(queue->worker);
+	return queue;
+
+err_free_fetch:
+	kfree(batch->nr_fetch);
+err_free:
+	kfree(batch);
+	kfree(queue);
+	return NULL;
 }
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -1,90 +1,93 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * Deferred freeing of large buffers by a helper thread
+ * Queue of closed buffers
  *
- * Whoever drops the last reference to a buffer queues it, and a thread frees it a
- * little later, oldest buffer first, in pieces. A shrinker can do some of the work
- * with deferred_free_run().
+ * A thread zeroes their pages, a batch at a time, and puts them into the cache, oldest
+ * buffer first. Pages that no bin owns or that the cache has no room for are freed
+ * unzeroed; under memory pressure all are. An allocation that the cache cannot serve
+ * may reuse the pages of the newest buffer.
  *
- * The queue is bounded, in base pages (pages of PAGE_SIZE). A buffer stays queued
- * until its last page was taken, so that reclaim can get at the rest: a shrinker
- * that finds nothing brings on the OOM killer.
+ * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
+ * its last page was dequeued, so that reclaim can free the rest: a shrinker that finds
+ * nothing invites the OOM killer. What is queued is accounted as reclaimable memory of
+ * its node until it is dequeued.
  */
 #ifndef _DMABUF_DEFERRED_FREE_H
 #define _DMABUF_DEFERRED_FREE_H
 
+#include <linux/atomic.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
-#include <linux/types.h>
+
+#include "heap_zero.h"
+
+struct heap_batch;
+struct heap_cache;
+struct heap_sgl;
+struct scatterlist;
 
 /**
- * struct deferred_free_item - what a buffer embeds; private to the queue
- * @node:	position in the queue
- * @nr_pages:	base pages still in the item
- */
-struct deferred_free_item {
-	struct list_head node;
-	unsigned long nr_pages;
-};
-
-struct deferred_free_queue;
-
-/**
- * struct deferred_free_ops - how the owner of a queue frees its items
- * @take:	Move about @nr_pages base pages from @item to @taker and return how
- *		many. Return fewer if @taker has no more room, but not 0. Called
- *		under the queue's spinlock.
- * @dispose:	Free what @taker has taken, or gather it until @last, which is the
- *		end of a run, of an empty one too. Called without locks; the pages
- *		are counted as queued until it returns.
- * @release:	Free what @item is embedded in, its last page is taken. Called
- *		without locks, also in reclaim.
- */
-struct deferred_free_ops {
-	unsigned long (*take)(struct deferred_free_item *item,
-			      unsigned long nr_pages, void *taker);
-	void (*dispose)(void *taker, bool last);
-	void (*release)(struct deferred_free_queue *queue,
-			struct deferred_free_item *item);
-};
-
-/**
- * struct deferred_free_queue - buffers waiting to be freed
- * @lock:	protects the next three, and &deferred_free_item.nr_pages
- * @items:	oldest first, each with pages
- * @nr_items:	on @items
- * @nr_pages:	base pages in @items, and those taken but not yet disposed of
- * @max_pages:	bound for @nr_pages; the owner may change it at any time
- * @ops:	constant, like the following
- * @taker:	the helper's
- * @worker:	the helper thread
+ * struct deferred_free - closed buffers of a heap, and what became of them
+ * @lock:	protects the next five, and the &struct heap_sgl of the buffers
+ * @buffers:	oldest first, each with pages
+ * @nr_buffers:	on @buffers
+ * @nr_pages:	base pages in @buffers, and those dequeued but not freed or cached yet
+ * @nr_reused:	base pages reused since the thread looked last
+ * @behind:	allocations miss faster than the thread zeroes
+ * @limit:	for @nr_pages; may change at any time
+ * @cache:	where zeroed pages go
+ * @free_buffer: see heap_pool_create()
+ * @method:	likewise
+ * @worker:	the thread
  * @work:	what it does
+ * @batch:	pages that it zeroes together
+ * @zeroed:	base pages that it zeroed, as all that follows
+ * @zero_failed: those that could not be mapped for it, and were freed
+ * @refused:	those freed by the closing task, as the queue was full
+ * @reused:	those zeroed by an allocating task
+ * @queued:	[node] those in the queue, as in vmstat
  */
-struct deferred_free_queue {
-	spinlock_t lock;	/* items and counts */
-	struct list_head items;
-	unsigned long nr_items;
+struct deferred_free {
+	spinlock_t lock;	/* buffers and counts */
+	struct list_head buffers;
+	unsigned long nr_buffers;
 	unsigned long nr_pages;
-	unsigned long max_pages;
+	unsigned long nr_reused;
+	bool behind;
+	unsigned long limit;
 
-	const struct deferred_free_ops *ops;
-	void *taker;
+	struct heap_cache *cache;
+	void (*free_buffer)(struct heap_sgl *sgl);
+	const enum heap_zero_method *method;
 	struct kthread_worker *worker;
 	struct kthread_delayed_work work;
+	struct heap_batch *batch;
+
+	atomic_long_t zeroed;
+	atomic_long_t zero_failed;
+	atomic_long_t refused;
+	atomic_long_t reused;
+	atomic_long_t queued[];
 };
 
-int deferred_free_init(struct deferred_free_queue *queue, const char *name,
-		       const struct deferred_free_ops *ops, void *taker);
+struct deferred_free *deferred_free_create(const char *name,
+					   struct heap_cache *cache,
+					   const enum heap_zero_method *method,
+					   void (*free_buffer)(struct heap_sgl *sgl));
 
-bool deferred_free_add(struct deferred_free_queue *queue,
-		       struct deferred_free_item *item, unsigned long nr_pages);
-unsigned long deferred_free_run(struct deferred_free_queue *queue,
-				unsigned long nr_pages, void *taker);
+void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl);
+bool deferred_free_missed(struct deferred_free *queue);
+unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
+				 unsigned int order, struct scatterlist *sg,
+				 unsigned int nr);
+unsigned long deferred_free_shrink(struct deferred_free *queue,
+				   unsigned long nr_pages);
+void deferred_free_kick(struct deferred_free *queue);
 
-/* Base pages in the queue or being worked on; a snapshot. */
+/* Base pages in the queue or being zeroed; a snapshot. */
 static inline unsigned long
-deferred_free_pages(const struct deferred_free_queue *queue)
+deferred_free_pages(const struct deferred_free *queue)
 {
 	return READ_ONCE(queue->nr_pages);
 }

@@ -3,8 +3,9 @@
  * What a heap's pool holds and has done, under debugfs dma_heap/<heap>/
  *
  *   stats   read: figures, one per line, then a table with a line per order
- *   drain   write: give everything back the way memory reclaim does
+ *   drain   write: free everything the way memory reclaim does
  */
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/nodemask.h>
@@ -13,8 +14,8 @@
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
 
+#include "deferred_free.h"
 #include "heap_pool.h"
-#include "heap_recycle.h"
 
 static void show_bytes(struct seq_file *m, const char *name,
 		       unsigned long nr_pages)
@@ -25,20 +26,20 @@ static void show_bytes(struct seq_file *m, const char *name,
 static int stats_show(struct seq_file *m, void *unused)
 {
 	struct heap_pool *pool = m->private;
-	struct heap_recycle *recycle = pool->recycle;
+	struct deferred_free *queue = pool->queue;
 	struct heap_bin *bin;
 	unsigned int i;
 	int nid;
 
-	show_bytes(m, "pool_limit_bytes", READ_ONCE(pool->bins->max_pages));
-	show_bytes(m, "pool_bytes", atomic_long_read(&pool->bins->nr_pages));
-	show_bytes(m, "queue_limit_bytes", READ_ONCE(recycle->queue.max_pages));
-	show_bytes(m, "queue_bytes", deferred_free_pages(&recycle->queue));
-	seq_printf(m, "queue_buffers %lu\n", READ_ONCE(recycle->queue.nr_items));
-	show_bytes(m, "zeroed_bytes", atomic_long_read(&recycle->zeroed));
-	show_bytes(m, "zero_failed_bytes",
-		   atomic_long_read(&recycle->zero_failed));
-	show_bytes(m, "refused_bytes", atomic_long_read(&recycle->refused));
+	show_bytes(m, "pool_limit_bytes", READ_ONCE(pool->cache->limit));
+	show_bytes(m, "pool_bytes", atomic_long_read(&pool->cache->nr_pages));
+	show_bytes(m, "queue_limit_bytes", READ_ONCE(queue->limit));
+	show_bytes(m, "queue_bytes", deferred_free_pages(queue));
+	seq_printf(m, "queue_buffers %lu\n", READ_ONCE(queue->nr_buffers));
+	show_bytes(m, "zeroed_bytes", atomic_long_read(&queue->zeroed));
+	show_bytes(m, "zero_failed_bytes", atomic_long_read(&queue->zero_failed));
+	show_bytes(m, "refused_bytes", atomic_long_read(&queue->refused));
+	show_bytes(m, "reused_bytes", atomic_long_read(&queue->reused));
 	show_bytes(m, "reclaimed_bytes", atomic_long_read(&pool->reclaimed));
 
 	seq_puts(m, "order cached hits misses inflight\n");
@@ -46,9 +47,9 @@ static int stats_show(struct seq_file *m, void *unused)
 		unsigned long cached = 0, inflight = 0;
 
 		for_each_node_state(nid, N_MEMORY) {
-			bin = &pool->bins->bin[nid][i];
+			bin = &pool->cache->bin[nid][i];
 			cached += READ_ONCE(bin->cached);
-			inflight += heap_bin_inflight(bin);
+			inflight += heap_cache_inflight(bin);
 		}
 		seq_printf(m, "%u %lu %lu %lu %lu\n", heap_orders[i], cached,
 			   atomic_long_read(&pool->hits[i]),
@@ -61,17 +62,22 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 
 static void drain_all(struct heap_pool *pool)
 {
-	struct shrink_control sc = { .nr_to_scan = 1024 };
-	struct shrinker *shrinker = pool->shrinker;
+	struct shrink_control sc = { };
+	struct shrinker *shrinker;
+	unsigned int i;
 
-	/* Let lockdep see what the shrinker does in reclaim. */
+	/* Let lockdep see what the shrinkers do in reclaim. */
 	fs_reclaim_acquire(GFP_KERNEL);
-	for_each_node_state(sc.nid, N_MEMORY) {
-		do {
-			cond_resched();
-		} while (!fatal_signal_pending(current) &&
-			 shrinker->count_objects(shrinker, &sc) != SHRINK_EMPTY &&
-			 shrinker->scan_objects(shrinker, &sc) != SHRINK_STOP);
+	for (i = 0; i < ARRAY_SIZE(pool->shrinkers); i++) {
+		shrinker = pool->shrinkers[i];
+		for_each_node_state(sc.nid, N_MEMORY) {
+			do {
+				cond_resched();
+				sc.nr_to_scan = 1024;
+			} while (!fatal_signal_pending(current) &&
+				 shrinker->count_objects(shrinker, &sc) != SHRINK_EMPTY &&
+				 shrinker->scan_objects(shrinker, &sc) != SHRINK_STOP);
+		}
 	}
 	fs_reclaim_release(GFP_KERNEL);
 }
@@ -81,8 +87,8 @@ static int drain_set(void *data, u64 unused)
 	struct heap_pool *pool = data;
 
 	drain_all(pool);
-	/* The helper may have had a batch in hand. */
-	kthread_flush_worker(pool->recycle->queue.worker);
+	/* The thread may have dequeued a batch. */
+	kthread_flush_worker(pool->queue->worker);
 	drain_all(pool);
 
 	return 0;
@@ -95,12 +101,12 @@ DEFINE_DEBUGFS_ATTRIBUTE(drain_fops, NULL, drain_set, "%llu\n");
  */
 void heap_debugfs_register(struct heap_pool *pool)
 {
-	static struct dentry *root;
-	struct dentry *dir;
+	struct dentry *found = debugfs_lookup("dma_heap", NULL), *dir;
 
-	if (!root)
-		root = debugfs_create_dir("dma_heap", NULL);
-	dir = debugfs_create_dir(pool->name, root);
+	/* Somebody else may have made it; debugfs_lookup() takes a reference. */
+	dir = found ?: debugfs_create_dir("dma_heap", NULL);
+	dir = debugfs_create_dir(pool->name, dir);
+	dput(found);
 	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);
 	debugfs_create_file_unsafe("drain", 0200, dir, pool, &drain_fops);
 }

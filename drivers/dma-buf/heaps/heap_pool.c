@@ -6,79 +6,156 @@
 #include <linux/ktime.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
+#include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 
+#include "deferred_free.h"
 #include "heap_pool.h"
-#include "heap_recycle.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_heap.h>
 
-/* Missing base pages for which order 0 is fetched in bulk, 64 or so at a time. */
-#define BULK_PAGES	64
-
-/* How long a direct reclaimer waits for bins that others use. */
-#define RECLAIM_TICKS	(HZ / 10)
-
 #define LOW_ORDER_GFP	(GFP_HIGHUSER | __GFP_ZERO)
-/* A high order is worth having only if it is there. */
+/* High orders are opportunistic: no reclaim, no retry, no warning. */
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
-static unsigned int heap_pool_get_new(struct scatterlist *sg, unsigned int order)
+static gfp_t heap_pool_gfp(unsigned int i)
 {
-	gfp_t gfp = order ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
-	struct page *page = alloc_pages(gfp, order);
-
-	if (page)
-		sg_set_page(sg, page, PAGE_SIZE << order, 0);
-
-	return !!page;
+	return heap_orders[i] ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
 }
 
-/* Get up to @nr pages into @sg; the buffer lacks @missing base pages. */
-static unsigned int heap_pool_get(struct heap_pool *pool, struct scatterlist *sg,
-				  unsigned int nr, unsigned int i,
-				  unsigned long missing)
+/* What the allocation of one buffer has found out. */
+struct heap_pool_request {
+	int nid;	/* whose cached pages it may take */
+	bool missed;	/* the cache did not have all */
+	bool reuse;	/* the thread is behind, so queued pages are better */
+};
+
+/* Take up to @nr zeroed pages from the cache or the queue. */
+static unsigned int heap_pool_take(struct heap_pool *pool,
+				   struct heap_pool_request *req, unsigned int i,
+				   struct scatterlist *sg, unsigned int nr)
 {
-	struct heap_bin *bin = heap_bins_local(pool->bins, i);
-	unsigned int order = heap_orders[i], got = 0;
+	unsigned int order = heap_orders[i], taken = 0;
 
-	if (bin) {
-		got = heap_bin_take(bin, sg, nr);
-		if (got) {
-			atomic_long_add(got, &pool->hits[i]);
-			return got;
-		}
+	if (req->reuse)
+		taken = deferred_free_reuse(pool->queue, req->nid, order, sg, nr);
+	if (taken)
+		goto missed;
 
-		if (order || missing >= BULK_PAGES)
-			got = heap_bin_fetch(bin, sg, nr,
-					     READ_ONCE(pool->bins->max_pages));
-		/* Of order 0, more may have come than was asked for. */
-		if (!order)
-			heap_bins_trim(pool->bins);
+	taken = heap_cache_take(pool->cache, req->nid, i, sg, nr);
+	if (taken) {
+		atomic_long_add(taken, &pool->hits[i]);
+		return taken;
 	}
 
-	if (!got)
-		got = heap_pool_get_new(sg, order);
-	atomic_long_add(got, &pool->misses[i]);
+	if (req->missed || req->reuse)
+		return 0;
+	req->missed = true;
+	req->reuse = deferred_free_missed(pool->queue);
+	if (req->reuse)
+		taken = deferred_free_reuse(pool->queue, req->nid, order, sg, nr);
+missed:
+	atomic_long_add(taken, &pool->misses[i]);
 
-	return got;
+	return taken;
 }
 
-/* What the page allocator does for __GFP_ACCOUNT, for pages that it does not see. */
-static int heap_pool_charge(struct scatterlist *sg, unsigned int nr)
+/* Get up to @nr zeroed pages into @sg. */
+static unsigned int heap_pool_get(struct heap_pool *pool,
+				  struct heap_pool_request *req, unsigned int i,
+				  struct scatterlist *sg, unsigned int nr)
 {
-	int ret = 0;
+	unsigned int order = heap_orders[i], got = 0;
+	struct page *page;
 
-	for (; HEAP_CAN_CHARGE && nr && !ret; nr--, sg++)
-		ret = memcg_kmem_charge_page(sg_page(sg), GFP_HIGHUSER,
-					     compound_order(sg_page(sg)));
+	if (req->nid != NUMA_NO_NODE)
+		got = heap_pool_take(pool, req, i, sg, nr);
+	if (got)
+		return got;
 
-	return ret;
+	page = alloc_pages(heap_pool_gfp(i), order);
+	if (!page)
+		return 0;
+	sg_set_page(sg, page, PAGE_SIZE << order, 0);
+	atomic_long_inc(&pool->misses[i]);
+
+	return 1;
+}
+
+static void heap_pool_uncharge_page(struct page *page)
+{
+	if (HEAP_CAN_CHARGE)
+		memcg_kmem_uncharge_page(page, compound_order(page));
+}
+
+/* A zeroed page that is not needed after all. */
+static void heap_pool_put_back(struct heap_pool *pool, struct page *page)
+{
+	if (heap_cache_owns(page))
+		heap_cache_put(pool->cache, &page, 1);
+	else
+		heap_cache_free_page(pool->cache, page);
+}
+
+/*
+ * Charge pages as the page allocator does for __GFP_ACCOUNT. Returns how many could be
+ * charged; the others are put back.
+ */
+static unsigned int heap_pool_charge(struct heap_pool *pool, unsigned int i,
+				     struct scatterlist *sg, unsigned int nr)
+{
+	unsigned int charged = 0, n;
+
+	if (!HEAP_CAN_CHARGE)
+		return nr;
+
+	while (charged < nr &&
+	       !memcg_kmem_charge_page(sg_page(sg + charged), heap_pool_gfp(i),
+				       heap_orders[i]))
+		charged++;
+	for (n = charged; n < nr; n++)
+		heap_pool_put_back(pool, sg_page(sg + n));
+
+	return charged;
+}
+
+static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
+			  unsigned long missing)
+{
+	struct heap_pool_request req = {
+		.nid = heap_cache_nid(),
+		.reuse = READ_ONCE(pool->queue->behind),
+	};
+	unsigned int i, order, nr, got;
+
+	for (i = 0; i < HEAP_NR_ORDERS; i++) {
+		order = heap_orders[i];
+		while (missing >> order) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			if (!sgl->room && heap_sgl_chain(sgl))
+				return -ENOMEM;
+
+			nr = umin(missing >> order, sgl->room);
+			nr = heap_pool_get(pool, &req, i, sgl->fill, nr);
+			got = nr;
+			if (sgl->charged)
+				got = heap_pool_charge(pool, i, sgl->fill, nr);
+			if (got)
+				heap_sgl_added(sgl, got, order);
+			missing -= (unsigned long)got << order;
+			/* Without room for this order, smaller pages may do. */
+			if (!got || got < nr)
+				break;
+		}
+	}
+
+	return missing ? -ENOMEM : 0;
 }
 
 static void heap_pool_uncharge(struct heap_sgl *sgl)
@@ -86,43 +163,9 @@ static void heap_pool_uncharge(struct heap_sgl *sgl)
 	struct scatterlist *sg;
 	int i;
 
-	if (!HEAP_CAN_CHARGE || !sgl->charged)
-		return;
-
-	for_each_sgtable_sg(&sgl->table, sg, i)
-		memcg_kmem_uncharge_page(sg_page(sg),
-					 compound_order(sg_page(sg)));
-}
-
-static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
-			  unsigned long missing)
-{
-	unsigned int i, order, got;
-	struct scatterlist *sg;
-
-	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		order = heap_orders[i];
-		while (missing >> order) {
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			if (!sgl->left && heap_sgl_chain(sgl))
-				return -ENOMEM;
-
-			sg = sgl->next;
-			got = heap_pool_get(pool, sg,
-					    min(missing >> order, sgl->left), i,
-					    missing);
-			if (!got)
-				break;
-			heap_sgl_added(sgl, got, order);
-			missing -= (unsigned long)got << order;
-
-			if (sgl->charged && heap_pool_charge(sg, got))
-				return -ENOMEM;
-		}
-	}
-
-	return missing ? -ENOMEM : 0;
+	if (sgl->charged)
+		for_each_sgtable_sg(&sgl->table, sg, i)
+			heap_pool_uncharge_page(sg_page(sg));
 }
 
 /**
@@ -149,7 +192,7 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 	if (trace_dma_heap_alloc_enabled())
 		start = ktime_get_ns();
 
-	/* Do not take all memory to find out that it isn't enough. */
+	/* Do not take all memory to find out that it is not enough. */
 	if (nr_pages <= totalram_pages())
 		ret = heap_pool_fill(pool, sgl, nr_pages);
 	heap_sgl_end(sgl);
@@ -160,14 +203,9 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 		return 0;
 
 	heap_pool_uncharge(sgl);
-	/* They are still zeroed, so a bin can have its pages back. */
-	while ((page = heap_sgl_pop(sgl))) {
-		if (heap_bin_owns(page))
-			heap_bins_put(pool->bins, &page, 1);
-		else
-			heap_bin_release(page);
-	}
-	heap_bins_trim(pool->bins);
+	while ((page = heap_sgl_pop(sgl)))
+		heap_pool_put_back(pool, page);
+	heap_cache_trim(pool->cache);
 	heap_sgl_fini(sgl);
 
 	return ret;
@@ -183,80 +221,111 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
  */
 void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 {
-	/* The user pays until now, not until the helper gets to it. */
+	/* The user pays until now, not until the thread gets to it. */
 	heap_pool_uncharge(sgl);
-	heap_recycle_free(pool->recycle, sgl);
+	deferred_free_add(pool->queue, sgl);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
+/* Queued pages are freed first, unzeroed, then cached ones, smallest first. */
+static unsigned long heap_pool_shrink(struct heap_pool *pool, int nid,
+				      unsigned long nr_pages, bool used)
+{
+	unsigned long queued = atomic_long_read(&pool->queue->queued[nid]);
+	unsigned long cached = 0;
+
+	/* The oldest buffer may be of another node. */
+	queued = deferred_free_shrink(pool->queue, umin(nr_pages, queued));
+	if (queued < nr_pages)
+		cached = heap_cache_shrink(pool->cache, nid, nr_pages - queued,
+					   used);
+	atomic_long_add(queued + cached, &pool->reclaimed);
+	trace_dma_heap_reclaim(pool->name, nid, nr_pages, queued, cached);
+
+	return queued + cached;
+}
+
+/*
+ * Queued buffers count as used as far as the cache lacks pages that were taken from it
+ * lately. All else is idle.
+ */
 static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
+	unsigned long used = 0, held;
 
-	return (atomic_long_read(&pool->recycle->queued[sc->nid]) +
-		heap_bins_pages_on(pool->bins, sc->nid)) ?: SHRINK_EMPTY;
+	held = heap_cache_pages(pool->cache, sc->nid, &used) +
+	       atomic_long_read(&pool->queue->queued[sc->nid]);
+	used = min(used, held);
+	/* Of a shrinker without seeks, reclaim scans half. All that is idle shall go. */
+	if (shrinker == pool->shrinkers[HEAP_IDLE])
+		return 2 * (held - used) ?: SHRINK_EMPTY;
+
+	return used ?: SHRINK_EMPTY;
 }
 
-/*
- * Queued buffers go first, unzeroed, then the bins. The oldest buffer may be of
- * another node, but no more is taken than this node has queued.
- *
- * Skip busy bins, but wait if that would free nothing: reporting no progress
- * invites the OOM killer. Not kswapd, it looks elsewhere.
- */
 static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 					     struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
-	unsigned long waiting = atomic_long_read(&pool->recycle->queued[sc->nid]);
-	int tries = current_is_kswapd() ? 0 : RECLAIM_TICKS;
-	unsigned long nr_pages = sc->nr_to_scan, queued, cached = 0;
+	unsigned long freed;
 
-	queued = heap_recycle_shrink(pool->recycle, umin(nr_pages, waiting));
-	if (queued < nr_pages)
-		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages - queued);
-	while (!queued && !cached && tries-- &&
-	       heap_bins_pages_on(pool->bins, sc->nid)) {
-		schedule_timeout_uninterruptible(1);
-		cached = heap_bins_shrink(pool->bins, sc->nid, nr_pages);
-	}
-
-	atomic_long_add(queued + cached, &pool->reclaimed);
-	trace_dma_heap_reclaim(pool->name, sc->nid, nr_pages, queued, cached);
+	freed = heap_pool_shrink(pool, sc->nid, sc->nr_to_scan,
+				 shrinker == pool->shrinkers[HEAP_USED]);
 	/* So that reclaim counts it as progress. */
-	mm_account_reclaimed_pages(queued + cached);
+	mm_account_reclaimed_pages(freed);
 	/* A page may be larger than what was asked for. */
-	sc->nr_scanned = max(nr_pages, queued + cached);
+	sc->nr_scanned = max(sc->nr_to_scan, freed);
 
-	return (queued + cached) ?: SHRINK_STOP;
+	return freed ?: SHRINK_STOP;
+}
+
+/*
+ * Reclaim does not count reclaimable kernel memory when it gives up, so with many tasks
+ * it may get here while much is held.
+ */
+static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
+{
+	struct heap_pool *pool = container_of(nb, struct heap_pool, oom);
+	unsigned long nr_pages;
+	int nid;
+
+	nr_pages = deferred_free_shrink(pool->queue, ULONG_MAX);
+	for_each_node_state(nid, N_MEMORY)
+		nr_pages += heap_cache_shrink(pool->cache, nid, ULONG_MAX, true);
+	atomic_long_add(nr_pages, &pool->reclaimed);
+	*(unsigned long *)data += nr_pages;
+
+	return NOTIFY_OK;
 }
 
 /**
- * heap_pool_set_limits - change the bounds
+ * heap_pool_set_limits - change the limits
  * @pool:	the pool
- * @pool_pages:	base pages to keep; 0 turns the pool off
+ * @pool_pages:	base pages to cache; 0 turns the pool off
  * @queue_pages: base pages that may wait to be zeroed
  *
- * Context: may sleep.
+ * The thread frees what is cached beyond a lower limit.
+ *
+ * Context: any task context. Never sleeps.
  */
 void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
 			  unsigned long queue_pages)
 {
-	WRITE_ONCE(pool->recycle->queue.max_pages, queue_pages);
-	WRITE_ONCE(pool->bins->max_pages, pool_pages);
-	heap_bins_trim(pool->bins);
-	heap_bins_trim_rings(pool->bins);
+	WRITE_ONCE(pool->queue->limit, queue_pages);
+	WRITE_ONCE(pool->cache->limit, pool_pages);
+	deferred_free_kick(pool->queue);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
 
 /**
- * heap_pool_create - make a pool, turned off until its bounds are set
- * @name:	of the heap; names the thread, the shrinker, the debugfs directory
+ * heap_pool_create - make a pool, turned off until its limits are set
+ * @name:	of the heap; names the thread, the shrinkers, the debugfs directory
  * @method:	how to zero pages; the heap may change it at any time
  * @free_buffer: free what a &struct heap_sgl is embedded in, also in reclaim
  *
- * There is no way to destroy it, as there is none to remove a heap.
+ * It cannot be destroyed, as no heap can be removed.
  *
  * Context: may sleep.
  * Return: the pool, or %NULL.
@@ -265,32 +334,45 @@ struct heap_pool *heap_pool_create(const char *name,
 				   const enum heap_zero_method *method,
 				   void (*free_buffer)(struct heap_sgl *sgl))
 {
+	static const char * const names[] = {
+		[HEAP_IDLE] = "dma-heap-%s-idle",
+		[HEAP_USED] = "dma-heap-%s",
+	};
+	struct shrinker *shrinker;
 	struct heap_pool *pool;
+	unsigned int i;
 
 	pool = kzalloc_obj(*pool);
 	if (!pool)
 		return NULL;
 
 	pool->name = name;
-	pool->bins = kzalloc(struct_size(pool->bins, bin, nr_node_ids), GFP_KERNEL);
-	pool->shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "dma-heap-%s", name);
-	if (pool->bins && pool->shrinker)
-		pool->recycle = heap_recycle_create(name, pool->bins, method,
-						    free_buffer);
-	if (!pool->recycle) {
-		shrinker_free(pool->shrinker);
-		kfree(pool->bins);
+	pool->cache = heap_cache_create();
+	for (i = 0; i < HEAP_NR_SHRINKERS; i++)
+		pool->shrinkers[i] = shrinker_alloc(SHRINKER_NUMA_AWARE, names[i],
+						    name);
+	if (pool->cache && pool->shrinkers[HEAP_IDLE] && pool->shrinkers[HEAP_USED])
+		pool->queue = deferred_free_create(name, pool->cache, method,
+						   free_buffer);
+	if (!pool->queue) {
+		for (i = 0; i < HEAP_NR_SHRINKERS; i++)
+			shrinker_free(pool->shrinkers[i]);
+		kfree(pool->cache);
 		kfree(pool);
 		return NULL;
 	}
 
-	heap_bins_init(pool->bins);
-	pool->shrinker->count_objects = heap_pool_shrinker_count;
-	pool->shrinker->scan_objects = heap_pool_shrinker_scan;
-	/* At least one watermark boost; less may bring on the OOM killer. */
-	pool->shrinker->batch = MAX_ORDER_NR_PAGES;
-	pool->shrinker->private_data = pool;
-	shrinker_register(pool->shrinker);
+	/* Zeroed pages that nobody uses are worth less than any page cache. */
+	pool->shrinkers[HEAP_IDLE]->seeks = 0;
+	for (i = 0; i < HEAP_NR_SHRINKERS; i++) {
+		shrinker = pool->shrinkers[i];
+		shrinker->count_objects = heap_pool_shrinker_count;
+		shrinker->scan_objects = heap_pool_shrinker_scan;
+		shrinker->private_data = pool;
+		shrinker_register(shrinker);
+	}
+	pool->oom.notifier_call = heap_pool_oom;
+	register_oom_notifier(&pool->oom);
 
 	return pool;
 }

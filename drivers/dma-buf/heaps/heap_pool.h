@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * A heap's memory: zeroed pages kept ready, and closed buffers on their way there
+ * A heap's memory: cached pages, and closed buffers on their way there
  *
  *      heap_pool_alloc()                       heap_pool_free()
  *             |                                        |
  *             | take                                   v
  *             v                             queue of closed buffers
- *     bins of zeroed pages  <-- put -- zero <--        |
+ *      cache of zeroed pages <-- put -- zero <--       |
  *             |                                        |
- *             | nothing cached                         | memory pressure, a bound,
- *             v                                        v a page that is not a bin's
+ *             | nothing cached                         | memory pressure, a limit,
+ *             v                                        v a page that no bin owns
  *       page allocator  <------------------------------+
  *
- * A bin for each of the orders 8, 4 and 0 on each node with memory. What the bins
- * keep and what waits in the queue has a bound, in base pages (pages of PAGE_SIZE),
- * is accounted as reclaimable memory, and is given back by a shrinker.
+ * What is cached and what is queued each has a limit in base pages (pages of
+ * PAGE_SIZE), is accounted as reclaimable memory, and is freed by shrinkers, all of it
+ * before the OOM killer runs.
  *
- * With a bound of 0 for the bins a heap is not pooled: it must not call
+ * With a limit of 0 for the cache a heap is not pooled: it must not call
  * heap_pool_alloc(), and what is freed goes to the page allocator at once.
  */
 #ifndef _DMABUF_HEAP_POOL_H
 #define _DMABUF_HEAP_POOL_H
 
-#include <linux/mm.h>
+#include <linux/notifier.h>
 
-#include "heap_bins.h"
+#include "heap_cache.h"
 #include "heap_sgl.h"
 #include "heap_zero.h"
 
-struct heap_recycle;
+struct deferred_free;
 struct shrinker;
 
 /* The functions that charge a page are not exported. */
@@ -38,21 +38,25 @@ struct shrinker;
 #define HEAP_CAN_CHARGE	true
 #endif
 
+enum heap_shrinker { HEAP_IDLE, HEAP_USED, HEAP_NR_SHRINKERS };
+
 /**
  * struct heap_pool - a heap's memory
  * @name:	of the heap
- * @bins:	zeroed pages
- * @recycle:	closed buffers
- * @shrinker:	gives both back
- * @hits:	pages found in @bins, by index into heap_orders
+ * @cache:	zeroed pages
+ * @queue:	closed buffers
+ * @shrinkers:	free what is idle, and what was used lately
+ * @oom:	frees all of it
+ * @hits:	pages found in @cache, by index into heap_orders
  * @misses:	pages that were not when they were asked for
- * @reclaimed:	base pages given back by @shrinker
+ * @reclaimed:	base pages freed by @shrinkers and @oom
  */
 struct heap_pool {
 	const char *name;
-	struct heap_bins *bins;
-	struct heap_recycle *recycle;
-	struct shrinker *shrinker;
+	struct heap_cache *cache;
+	struct deferred_free *queue;
+	struct shrinker *shrinkers[HEAP_NR_SHRINKERS];
+	struct notifier_block oom;
 	atomic_long_t hits[HEAP_NR_ORDERS];
 	atomic_long_t misses[HEAP_NR_ORDERS];
 	atomic_long_t reclaimed;
@@ -74,11 +78,11 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl);
  * @pool:	the pool, or %NULL
  * @charge:	whether the buffer is charged to a memory cgroup
  *
- * Return: false without a pool, with a bound of 0, or if it can't charge.
+ * Return: false without a pool, with a limit of 0, or if it cannot charge.
  */
 static inline bool heap_pool_enabled(const struct heap_pool *pool, bool charge)
 {
-	return pool && READ_ONCE(pool->bins->max_pages) &&
+	return pool && READ_ONCE(pool->cache->limit) &&
 	       (!charge || HEAP_CAN_CHARGE);
 }
 

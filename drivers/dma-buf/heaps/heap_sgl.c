@@ -9,9 +9,9 @@
 
 /**
  * heap_sgl_chain - get more entries to fill
- * @sgl:	the scatterlist, with &heap_sgl.left 0
+ * @sgl:	the scatterlist, with &heap_sgl.room 0
  *
- * The caller may set &heap_sgl.left entries from &heap_sgl.next on to pages, then
+ * The caller may set &heap_sgl.room entries from &heap_sgl.fill on to pages, then
  * calls heap_sgl_added().
  *
  * Context: may sleep.
@@ -28,9 +28,9 @@ int heap_sgl_chain(struct heap_sgl *sgl)
 		return -ENOMEM;
 
 	/* The last entry of a segment is reserved for this. */
-	sg_chain(sgl->next, 1, segment);
-	sgl->next = segment;
-	sgl->left = SG_MAX_SINGLE_ALLOC - 1;
+	sg_chain(sgl->fill, 1, segment);
+	sgl->fill = segment;
+	sgl->room = SG_MAX_SINGLE_ALLOC - 1;
 
 	return 0;
 }
@@ -43,13 +43,13 @@ int heap_sgl_chain(struct heap_sgl *sgl)
  */
 struct page *heap_sgl_pop(struct heap_sgl *sgl)
 {
-	struct scatterlist *sg = sgl->next;
+	struct scatterlist *sg = sgl->pop;
 
-	if (!sgl->left)
+	if (!sgl->nr_left)
 		return NULL;
 
-	sgl->left--;
-	sgl->next = sg_next(sg);
+	sgl->nr_left--;
+	sgl->pop = sg_next(sg);
 
 	return sg_page(sg);
 }

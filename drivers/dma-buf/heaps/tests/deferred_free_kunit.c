@@ -1,374 +1,436 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of the queue: order, bound, counts and pieces, and that the helper
- * comes for whatever is added
- *
- * Items have no memory, they only count.
+ * KUnit tests of the queue: order, limit and counts, what happens to the pages, and
+ * that the thread comes for whatever is queued
  */
 #include "heap_kunit.h"
 
-#define MAX_ITEMS	512
-#define MAX_LOG		64
+#define MAX_REUSED	8
+static struct scatterlist sgs[MAX_REUSED];
 
-/* The bound that a queue begins with. */
-#define LIMIT		(20 * (SZ_4M >> PAGE_SHIFT))
-
-struct test_item {
-	struct deferred_free_item item;
-	unsigned long left;
-	unsigned long grain;		/* take a multiple of it */
-};
-
-/* Somebody who frees. */
-struct test_taker {
-	struct test_ctx *ctx;
-	unsigned int nr_disposed;
-	unsigned int nr_last;
-	unsigned long pages_at_last;
-	struct test_taker *rival;	/* frees while this one has pages */
-	unsigned long rival_freed;
-};
-
-struct test_ctx {
-	struct deferred_free_queue queue;
-	struct test_taker helper, task, other;
-	atomic_t nr_errors, nr_released;
-	/* Under the queue's lock: who was taken from, and how much was asked. */
-	unsigned int nr_log, id[MAX_LOG];
-	unsigned long asked[MAX_LOG];
-	struct test_item items[MAX_ITEMS];
-};
-
-static unsigned long take_item(struct deferred_free_item *item,
-			       unsigned long nr_pages, void *data)
+unsigned long heap_test_run(void)
 {
-	struct test_item *it = container_of(item, struct test_item, item);
-	struct test_taker *taker = data;
-	struct test_ctx *ctx = taker->ctx;
-	unsigned long taken = nr_pages;
-
-	if (!nr_pages || nr_pages > it->left)
-		atomic_inc(&ctx->nr_errors);
-	if (it->grain)
-		taken = min(roundup(nr_pages, it->grain), it->left);
-	if (ctx->nr_log < MAX_LOG) {
-		ctx->id[ctx->nr_log] = it - ctx->items;
-		ctx->asked[ctx->nr_log++] = nr_pages;
-	}
-	it->left -= taken;
-
-	return taken;
+	return deferred_free_run(heap_test.queue, ULONG_MAX);
 }
 
-static void dispose_item(void *data, bool last)
+void heap_test_destroy_queue(void)
 {
-	struct test_taker *taker = data, *rival = taker->rival;
-	struct deferred_free_queue *queue = &taker->ctx->queue;
-
-	taker->nr_disposed++;
-	if (last) {
-		taker->nr_last++;
-		taker->pages_at_last = deferred_free_pages(queue);
-	}
-	taker->rival = NULL;
-	if (rival)
-		taker->rival_freed = deferred_free_run(queue, ULONG_MAX, rival);
+	kfree(heap_test.queue->batch->nr_fetch);
+	kfree(heap_test.queue->batch);
+	kfree(heap_test.queue);
 }
 
-static void release_item(struct deferred_free_queue *queue,
-			 struct deferred_free_item *item)
+static void close(struct kunit *test, unsigned int i, unsigned int nr, bool owned)
 {
-	struct test_item *it = container_of(item, struct test_item, item);
-	struct test_ctx *ctx = container_of(queue, struct test_ctx, queue);
-
-	if (it->left)
-		atomic_inc(&ctx->nr_errors);
-	atomic_inc(&ctx->nr_released);
+	heap_test_close(test, heap_test.nid, i, nr, owned);
 }
 
-static const struct deferred_free_ops test_ops = {
-	.take = take_item,
-	.dispose = dispose_item,
-	.release = release_item,
-};
-
-static bool add(struct test_ctx *ctx, unsigned int id, unsigned long nr_pages)
+static unsigned int reuse(unsigned int i, unsigned int nr)
 {
-	ctx->items[id].left = nr_pages;
-
-	return deferred_free_add(&ctx->queue, &ctx->items[id].item, nr_pages);
+	return deferred_free_reuse(heap_test.queue, heap_test.nid, heap_orders[i], sgs,
+				   nr);
 }
 
-static unsigned long run(struct test_ctx *ctx, unsigned long nr_pages)
-{
-	return deferred_free_run(&ctx->queue, nr_pages, &ctx->task);
-}
-
+/* Expect that this is in the queue, and nothing cached. */
 static void expect_queued(struct kunit *test, unsigned long nr_pages,
-			  unsigned long nr_items)
+			  unsigned long nr_buffers)
 {
-	struct test_ctx *ctx = test->priv;
+	heap_test_expect(test, nr_pages, 0);
+	KUNIT_EXPECT_EQ(test, nr_buffers, heap_test.queue->nr_buffers);
+	KUNIT_EXPECT_EQ(test, nr_buffers, atomic_read(&heap_test.nr_buffers));
+}
 
-	KUNIT_EXPECT_EQ(test, nr_pages, deferred_free_pages(&ctx->queue));
-	KUNIT_EXPECT_EQ(test, nr_items, ctx->queue.nr_items);
+/* Oldest first, in pieces, by the thread as by reclaim. */
+static void test_order(struct kunit *test)
+{
+	struct deferred_free *queue = heap_test.queue;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		close(test, SMALLS, 100, false);
+		close(test, MEDIUMS, 2, false);
+	}
+	expect_queued(test, 2 * (100 + 2 * MEDIUM), 4);
+	KUNIT_EXPECT_EQ(test, 99UL, deferred_free_shrink(queue, 99));
+	expect_queued(test, 101 + 4 * MEDIUM, 4);
+	KUNIT_EXPECT_EQ(test, 1 + MEDIUM, deferred_free_shrink(queue, 2));
+	expect_queued(test, 100 + 3 * MEDIUM, 3);
+	KUNIT_EXPECT_EQ(test, MEDIUM, deferred_free_shrink(queue, 1));
+	expect_queued(test, 100 + 2 * MEDIUM, 2);
+	close(test, LARGES, 1, false);
+	heap_test.cache->limit = 0;
+	KUNIT_EXPECT_EQ(test, 100 + 2 * MEDIUM, deferred_free_run(queue, 101 + MEDIUM));
+	expect_queued(test, LARGE, 1);
+	KUNIT_EXPECT_EQ(test, LARGE, deferred_free_run(queue, 1));
+	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_run(queue, 1));
+	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_shrink(queue, 1));
+	expect_queued(test, 0, 0);
+}
+
+/* What the queue has no room for is freed at once, and so is all without a cache. */
+static void test_limit(struct kunit *test)
+{
+	struct deferred_free *queue = heap_test.queue;
+
+	queue->limit = 10;
+	close(test, SMALLS, 11, false);
+	expect_queued(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, 11L, atomic_long_read(&queue->refused));
+	close(test, SMALLS, 6, false);
+	close(test, SMALLS, 5, false);
+	close(test, SMALLS, 4, false);
+	expect_queued(test, 10, 2);
+	KUNIT_EXPECT_EQ(test, 16L, atomic_long_read(&queue->refused));
+
+	/* What is queued beyond a new limit stays, and what was freed makes room. */
+	queue->limit = 5;
+	close(test, SMALLS, 1, false);
+	expect_queued(test, 10, 2);
+	deferred_free_shrink(queue, 6);
+	close(test, SMALLS, 2, false);
+	expect_queued(test, 4, 1);
+	close(test, SMALLS, 1, false);
+	expect_queued(test, 5, 2);
+
+	queue->limit = 10;
+	heap_test.cache->limit = 0;
+	close(test, SMALLS, 1, false);
+	expect_queued(test, 5, 2);
+	KUNIT_EXPECT_EQ(test, 19L, atomic_long_read(&queue->refused));
+}
+
+/* A buffer has pages of two nodes. Then the same is refused. */
+static void test_nodes(struct kunit *test)
+{
+	int nids[] = { heap_test.nid, heap_test.other, heap_test.other };
+	atomic_long_t *queued = heap_test.queue->queued;
+	struct heap_sgl *sgl;
+	unsigned int i, n;
+
+	if (heap_test.other == NUMA_NO_NODE)
+		kunit_skip(test, "needs two nodes");
+
+	heap_test.queue->limit = 3;
+	for (i = 0; i < 2; i++) {
+		sgl = heap_test_new_buffer(test, 4);
+		for (n = 0; n < 3; n++) {
+			sg_set_page(sgl->fill, heap_test_page(test, nids[n], SMALLS),
+				    PAGE_SIZE, 0);
+			heap_sgl_added(sgl, 1, 0);
+		}
+		heap_sgl_end(sgl);
+		heap_pool_free(heap_test.pool, sgl);
+		expect_queued(test, 3, 1);
+		KUNIT_EXPECT_EQ(test, 1L, atomic_long_read(&queued[heap_test.nid]));
+		KUNIT_EXPECT_EQ(test, 2L, atomic_long_read(&queued[heap_test.other]));
+	}
+	/* Only pages of the node are reused. */
+	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 3));
+	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 3));
+	put_page(sg_page(sgs));
+	expect_queued(test, 2, 1);
+	heap_test_run();
+	KUNIT_EXPECT_GE(test, heap_cache_pages(heap_test.cache, heap_test.other, NULL), 2UL);
+}
+
+/* In place of pages that no bin owns others are cached, within the limit. */
+static void test_unowned(struct kunit *test)
+{
+	struct heap_bin *bins = heap_test.cache->bin[heap_test.nid];
+	unsigned long limit = heap_test.cache->limit;
+	unsigned int i;
+
+	/* More are fetched at once. */
+	heap_test.cache->limit = 3;
+	close(test, SMALLS, 1, false);
+	heap_test_run();
+	heap_test_expect(test, 0, min(3, HEAP_TEST_BULK));
+
+	heap_test.cache->limit = limit;
+	for (i = 0; i < HEAP_NR_ORDERS; i++) {
+		close(test, i, 5, false);
+		heap_test_run();
+		KUNIT_EXPECT_GE(test, bins[i].cached, 5U);
+	}
+	KUNIT_EXPECT_EQ(test, bins[LARGES].cached, 5U);
+	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&heap_test.queue->zeroed));
+}
+
+/* Pages of a buffer that the limit allows are zeroed and cached, the others freed. */
+static void test_no_room(struct kunit *test)
+{
+	heap_test.cache->limit = LARGE + 1;
+	close(test, LARGES, 4, true);
+	heap_test_run();
+	heap_test_expect(test, 0, LARGE);
+	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&heap_test.queue->zeroed));
+}
+
+static bool fail(struct kunit *test)
+{
+	return false;
+}
+
+/* What could not be zeroed is freed, and nothing else. */
+static void test_map_fails(struct kunit *test)
+{
+	unsigned int nr = HEAP_ZERO_BATCH / MEDIUM - 1;
+
+	/* A batch whose last page exceeds HEAP_ZERO_BATCH, and another one. */
+	close(test, MEDIUMS, nr - 1, true);
+	close(test, MEDIUMS, 1, false);
+	close(test, LARGES, 1, true);
+	close(test, MEDIUMS, 1, true);
+	heap_test_stub_zero(test, fail);
+	heap_test_run();
+	KUNIT_EXPECT_EQ(test, 2U, heap_test.nr_maps);
+	/* But for the one that a fetched one replaces. */
+	KUNIT_EXPECT_EQ(test, (nr - 1) * MEDIUM + LARGE,
+			atomic_long_read(&heap_test.queue->zero_failed));
+	KUNIT_EXPECT_EQ(test, MEDIUM, atomic_long_read(&heap_test.queue->zeroed));
+	heap_test_expect(test, 0, 2 * MEDIUM);
+}
+
+static struct page *held;
+
+/* Somebody else writes to a page after it was zeroed. */
+static bool write_late(struct kunit *test)
+{
+	heap_test_dirty(held);
+	put_page(held);
+
+	return true;
+}
+
+/* A page that somebody else holds is not cached. */
+static void test_held(struct kunit *test)
+{
+	struct heap_sgl *sgl = heap_test_buffer(test, heap_test.nid, MEDIUMS, 2, true);
+
+	held = sg_page(sgl->first);
+	get_page(held);
+	heap_pool_free(heap_test.pool, sgl);
+	heap_test_stub_zero(test, write_late);
+	heap_test_run();
+	KUNIT_EXPECT_EQ(test, 1U, heap_test.nr_maps);
+	heap_test_expect(test, 0, MEDIUM);
+	KUNIT_EXPECT_EQ(test, 1U, heap_cache_take(heap_test.cache, heap_test.nid,
+						  MEDIUMS, sgs, MAX_REUSED));
+	KUNIT_EXPECT_TRUE(test, heap_test_is_zero(sg_page(sgs)));
+	heap_cache_free_page(heap_test.cache, sg_page(sgs));
+}
+
+/* A poisoned page is not cached, reused, or given to the page allocator. */
+static void test_poisoned(struct kunit *test)
+{
+	struct page *page;
+	struct heap_sgl *sgl;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "there are no poisoned pages");
+
+	for (i = 0; i < 2; i++) {
+		sgl = heap_test_buffer(test, heap_test.nid, MEDIUMS, 1, true);
+		page = sg_page(sgl->first);
+		heap_test_poison(page + MEDIUM - 1, true);
+		heap_pool_free(heap_test.pool, sgl);
+		if (i)
+			KUNIT_EXPECT_EQ(test, 0U, reuse(MEDIUMS, 1));
+		heap_test_run();
+		heap_test_poison(page + MEDIUM - 1, false);
+		expect_queued(test, 0, 0);
+		KUNIT_EXPECT_EQ(test, 1, page_count(page));
+		KUNIT_EXPECT_FALSE(test, heap_cache_owns(page));
+		if (page_count(page) == 1 && !heap_cache_owns(page))
+			put_page(page);
+	}
+}
+
+/* The pages of the newest buffer, if they are of the order, and nobody else has them. */
+static void test_reuse(struct kunit *test)
+{
+	struct heap_sgl *sgl;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 1));
+	close(test, MEDIUMS, 2, false);
+	sgl = heap_test_buffer(test, heap_test.nid, SMALLS, 4, false);
+	held = sg_page(sgl->first + 2);
+	get_page(held);
+	heap_pool_free(heap_test.pool, sgl);
+	KUNIT_EXPECT_EQ(test, 0U, reuse(MEDIUMS, 1));
+	KUNIT_EXPECT_EQ(test, 2U, reuse(SMALLS, 2));
+	expect_queued(test, 2 + 2 * MEDIUM, 2);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, heap_test_is_zero(sg_page(sgs + i)));
+		KUNIT_EXPECT_EQ(test, sgs[i].length, PAGE_SIZE);
+		put_page(sg_page(sgs + i));
+	}
+	/* The third one is freed. */
+	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, MAX_REUSED));
+	KUNIT_EXPECT_PTR_NE(test, held, sg_page(sgs));
+	KUNIT_EXPECT_EQ(test, 1, page_count(held));
+	put_page(sg_page(sgs));
+	put_page(held);
+	expect_queued(test, 2 * MEDIUM, 1);
+	KUNIT_EXPECT_EQ(test, 3L, atomic_long_read(&heap_test.queue->reused));
+
+	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 1));
+	KUNIT_EXPECT_EQ(test, 2U, reuse(MEDIUMS, MAX_REUSED));
+	for (i = 0; i < 2; i++)
+		put_page(sg_page(sgs + i));
+	expect_queued(test, 0, 0);
+}
+
+static void test_behind(struct kunit *test)
+{
+	struct deferred_free *queue = heap_test.queue;
+
+	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
+	close(test, SMALLS, 1, false);
+	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
+	KUNIT_EXPECT_TRUE(test, deferred_free_missed(queue));
+	heap_test_run();
+	close(test, SMALLS, 1, false);
+	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
+}
+
+/* Returns whether the thread's timer was armed and not the thread woken. */
+static bool close_and_look(struct kunit *test, unsigned int nr)
+{
+	struct heap_sgl *sgl = heap_test_buffer(test, heap_test.nid, SMALLS, nr, false);
+	bool armed;
+
+	kthread_cancel_delayed_work_sync(&heap_test.queue->work);
+	/* The timer does not expire meanwhile. */
+	local_bh_disable();
+	heap_pool_free(heap_test.pool, sgl);
+	armed = timer_pending(&heap_test.queue->work.timer);
+	local_bh_enable();
+
+	return armed;
+}
+
+/* It starts a little later, or at once when the queue is half full. */
+static void test_start(struct kunit *test)
+{
+	heap_test.queue->limit = 20;
+	KUNIT_EXPECT_TRUE(test, close_and_look(test, 10));
+	msleep(100);
+	kthread_flush_worker(heap_test.queue->worker);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&heap_test.nr_runs));
+	KUNIT_EXPECT_FALSE(test, close_and_look(test, 1));
+	kthread_flush_worker(heap_test.queue->worker);
+	KUNIT_EXPECT_EQ(test, 2, atomic_read(&heap_test.nr_runs));
+	KUNIT_EXPECT_TRUE(test, close_and_look(test, 1));
 }
 
 /* Until then it does nothing. */
-static void start_helper(struct test_ctx *ctx)
+static void let_thread_run(void)
 {
-	kthread_cancel_delayed_work_sync(&ctx->queue.work);
-	ctx->queue.work.work.func = deferred_free_work;
-	kthread_mod_delayed_work(ctx->queue.worker, &ctx->queue.work, 0);
+	heap_test.queue->work.work.func = deferred_free_work;
+	deferred_free_kick(heap_test.queue);
 }
 
 /* Returns whether it emptied the queue. */
-static bool wait_for_helper(struct test_ctx *ctx)
+static bool wait_for_thread(void)
 {
 	unsigned long end = jiffies + 20 * HZ;
 
-	while (deferred_free_pages(&ctx->queue) && time_before(jiffies, end)) {
+	while (deferred_free_pages(heap_test.queue) && time_before(jiffies, end)) {
 		cond_resched();
 		cpu_relax();
 	}
 
-	return !deferred_free_pages(&ctx->queue);
-}
-
-/* Oldest first, all of them, once: by a task, then by the helper. */
-static void test_order(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-	unsigned int i;
-
-	for (i = 0; i < 10; i++)
-		KUNIT_ASSERT_TRUE(test, add(ctx, i, i % 4 + 1));
-	KUNIT_EXPECT_EQ(test, 23UL, run(ctx, ULONG_MAX));
-	KUNIT_EXPECT_EQ(test, 0UL, run(ctx, ULONG_MAX));
-	expect_queued(test, 0, 0);
-
-	for (; i < 20; i++)
-		KUNIT_ASSERT_TRUE(test, add(ctx, i, i % 4 + 1));
-	start_helper(ctx);
-	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
-	expect_queued(test, 0, 0);
-
-	KUNIT_ASSERT_EQ(test, 20U, ctx->nr_log);
-	for (i = 0; i < 20; i++) {
-		KUNIT_EXPECT_EQ(test, i, ctx->id[i]);
-		KUNIT_EXPECT_EQ(test, i % 4 + 1UL, ctx->asked[i]);
-	}
-	KUNIT_EXPECT_EQ(test, 20, atomic_read(&ctx->nr_released));
-}
-
-static void test_bound(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-
-	ctx->queue.max_pages = 1000;
-	KUNIT_EXPECT_FALSE(test, add(ctx, 0, 1001));
-	KUNIT_EXPECT_TRUE(test, add(ctx, 0, 601));
-	KUNIT_EXPECT_FALSE(test, add(ctx, 1, 400));
-	KUNIT_EXPECT_FALSE(test, add(ctx, 1, ULONG_MAX));
-	KUNIT_EXPECT_TRUE(test, add(ctx, 1, 399));
-	KUNIT_EXPECT_FALSE(test, add(ctx, 2, 1));
-	expect_queued(test, 1000, 2);
-
-	/* What was freed can be added again. */
-	KUNIT_EXPECT_EQ(test, 5UL, run(ctx, 5));
-	KUNIT_EXPECT_FALSE(test, add(ctx, 2, 6));
-	KUNIT_EXPECT_TRUE(test, add(ctx, 2, 5));
-
-	/* What is queued beyond a new bound stays. */
-	ctx->queue.max_pages = 500;
-	expect_queued(test, 1000, 3);
-	KUNIT_EXPECT_FALSE(test, add(ctx, 3, 1));
-	KUNIT_EXPECT_EQ(test, 510UL, run(ctx, 510));
-	KUNIT_EXPECT_FALSE(test, add(ctx, 3, 11));
-	KUNIT_EXPECT_TRUE(test, add(ctx, 3, 10));
-}
-
-/* A large item is freed in pieces and keeps its place. */
-static void test_pieces(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-	unsigned int i;
-
-	add(ctx, 0, 1000);
-	add(ctx, 1, 20);
-	for (i = 1; i <= 10; i++) {
-		KUNIT_EXPECT_EQ(test, 99UL, run(ctx, 99));
-		expect_queued(test, 1020 - 99 * i, 2);
-	}
-	/* 10 are left of the first; the second makes up for the others. */
-	KUNIT_EXPECT_EQ(test, 15UL, run(ctx, 15));
-	expect_queued(test, 15, 1);
-	KUNIT_EXPECT_EQ(test, 12U, ctx->nr_log);
-	for (i = 0; i < 12; i++) {
-		KUNIT_EXPECT_EQ(test, i / 11, ctx->id[i]);
-		KUNIT_EXPECT_EQ(test, i < 10 ? 99UL : i == 10 ? 10UL : 5UL,
-				ctx->asked[i]);
-	}
-}
-
-/* The callback takes more than it was asked for. */
-static void test_take(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-
-	ctx->items[0].grain = 256;
-	add(ctx, 0, 600);
-	KUNIT_EXPECT_EQ(test, 256UL, run(ctx, 1));
-	expect_queued(test, 344, 1);
-
-	add(ctx, 1, 10);
-	KUNIT_EXPECT_EQ(test, 345UL, run(ctx, 345));
-	expect_queued(test, 9, 1);
-	KUNIT_EXPECT_EQ(test, 9UL, run(ctx, 10));
-	KUNIT_EXPECT_EQ(test, 0UL, run(ctx, 1));
+	return !deferred_free_pages(heap_test.queue);
 }
 
 /*
- * The last call of a run comes once, while its pages are still counted, and also if
- * there were none. Others get the rest of an item meanwhile.
- */
-static void test_dispose_last(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-
-	KUNIT_EXPECT_EQ(test, 0UL, run(ctx, 1));
-	KUNIT_EXPECT_EQ(test, 1U, ctx->task.nr_last);
-
-	add(ctx, 0, 10);
-	add(ctx, 1, 10);
-	KUNIT_EXPECT_EQ(test, 15UL, run(ctx, 15));
-	KUNIT_EXPECT_EQ(test, 4U, ctx->task.nr_disposed);
-	KUNIT_EXPECT_EQ(test, 2U, ctx->task.nr_last);
-	KUNIT_EXPECT_EQ(test, 20UL, ctx->task.pages_at_last);
-
-	ctx->task.rival = &ctx->other;
-	KUNIT_EXPECT_EQ(test, 1UL, run(ctx, 1));
-	KUNIT_EXPECT_EQ(test, 4UL, ctx->task.rival_freed);
-	KUNIT_EXPECT_EQ(test, 2, atomic_read(&ctx->nr_released));
-	expect_queued(test, 0, 0);
-}
-
-/* It starts at once when the queue is half full, and lets others see how far it is. */
-static void test_helper(struct kunit *test)
-{
-	struct test_ctx *ctx = test->priv;
-
-	add(ctx, 0, 1);
-	KUNIT_EXPECT_TRUE(test, timer_pending(&ctx->queue.work.timer));
-	add(ctx, 1, LIMIT - 1);
-	KUNIT_EXPECT_FALSE(test, timer_pending(&ctx->queue.work.timer));
-	start_helper(ctx);
-	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
-	KUNIT_EXPECT_GE(test, ctx->helper.nr_last, 20U);
-	/* One more may have found nothing. */
-	KUNIT_EXPECT_LE(test, ctx->helper.nr_last, 21U);
-}
-
-/*
- * Each round adds an item just when the helper, done with the last one, goes to
+ * Each round adds a buffer just when the thread, done with the last one, goes to
  * sleep. A lost wake-up leaves it in the queue for good.
  */
 static void test_wakeup(struct kunit *test)
 {
-	struct test_ctx *ctx = test->priv;
 	unsigned int i;
 
-	start_helper(ctx);
+	/* No page is cached. */
+	heap_test.cache->limit = 1;
+	/* More than a chunk. */
+	close(test, LARGES, CHUNK_PAGES / LARGE + 2, false);
+	let_thread_run();
+	KUNIT_ASSERT_TRUE(test, wait_for_thread());
 	for (i = 0; i < 1000; i++) {
-		/* From here on an item is more than half of the bound. */
+		/* From here on a buffer is more than half of the limit. */
 		if (i == 100)
-			ctx->queue.max_pages = 3;
-		KUNIT_ASSERT_TRUE(test, add(ctx, 0, 2));
-		KUNIT_ASSERT_TRUE_MSG(test, wait_for_helper(ctx),
+			heap_test.queue->limit = MEDIUM + 1;
+		close(test, MEDIUMS, 1, false);
+		KUNIT_ASSERT_TRUE_MSG(test, wait_for_thread(),
 				      "not freed in round %u", i);
 		/* Meet it a little later each time. */
 		udelay(i % 16);
 	}
 }
 
-static int runner_fn(void *data)
+static int reclaim_fn(void *data)
 {
-	struct test_taker *taker = data;
-
 	while (!kthread_should_stop()) {
-		deferred_free_run(&taker->ctx->queue, 7, taker);
+		deferred_free_shrink(heap_test.queue, 7);
 		cond_resched();
 	}
 
 	return 0;
 }
 
-/* Two tasks, the helper, and items that keep coming in. */
-static void test_concurrent(struct kunit *test)
+static int reuse_fn(void *data)
 {
-	struct test_ctx *ctx = test->priv;
-	struct task_struct *tasks[] = {
-		kthread_run(runner_fn, &ctx->task, "deferred_free_1"),
-		kthread_run(runner_fn, &ctx->other, "deferred_free_2"),
-	};
-	unsigned int i;
+	unsigned int nr, i;
 
-	/* Room for all, however slow the tasks are. */
-	ctx->queue.max_pages = MAX_ITEMS * 97;
-	start_helper(ctx);
-	for (i = 0; i < MAX_ITEMS; i++) {
-		if (!add(ctx, i, i % 97 + 1))
-			atomic_inc(&ctx->nr_errors);
-		if (i % 8 == 7)
-			usleep_range(100, 500);
+	while (!kthread_should_stop()) {
+		nr = reuse(MEDIUMS, 3);
+		for (i = 0; i < nr; i++)
+			heap_test_stamp(sg_page(sgs + i), 0, 1);
+		cond_resched();
+		for (i = 0; i < nr; i++) {
+			heap_test_stamp(sg_page(sgs + i), 1, 0);
+			heap_cache_free_page(heap_test.cache, sg_page(sgs + i));
+		}
 	}
-	KUNIT_EXPECT_TRUE(test, wait_for_helper(ctx));
-	for (i = 0; i < ARRAY_SIZE(tasks); i++) {
-		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, tasks[i]);
-		if (!IS_ERR(tasks[i]))
-			kthread_stop(tasks[i]);
-	}
-	expect_queued(test, 0, 0);
-	KUNIT_EXPECT_EQ(test, MAX_ITEMS, atomic_read(&ctx->nr_released));
-}
-
-static int deferred_free_kunit_init(struct kunit *test)
-{
-	struct test_ctx *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	ctx->helper.ctx = ctx;
-	ctx->task.ctx = ctx;
-	ctx->other.ctx = ctx;
-	KUNIT_ASSERT_EQ(test, 0, deferred_free_init(&ctx->queue, "kunit", &test_ops,
-						    &ctx->helper));
-	ctx->queue.max_pages = LIMIT;
-	ctx->queue.work.work.func = heap_test_do_nothing;
-	test->priv = ctx;
 
 	return 0;
 }
 
-/* What the helper leaves behind is for others. */
-static void deferred_free_kunit_exit(struct kunit *test)
+/* Tasks that reclaim, reuse and free, and the thread. No page is lost. */
+static void test_concurrent(struct kunit *test)
 {
-	struct test_ctx *ctx = test->priv;
+	unsigned int i;
 
-	if (!ctx)
-		return;
-
-	heap_test_stop_helper(&ctx->queue);
-	run(ctx, ULONG_MAX);
-	expect_queued(test, 0, 0);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&ctx->nr_errors));
+	heap_test_start(test, reclaim_fn, NULL);
+	heap_test_start(test, reuse_fn, NULL);
+	let_thread_run();
+	for (i = 0; i < 300; i++) {
+		/* The thread does not fetch meanwhile: a bin owns all of them. */
+		close(test, MEDIUMS, i % 7 + 1, true);
+		if (i % 8 == 7)
+			usleep_range(100, 500);
+	}
+	KUNIT_EXPECT_TRUE(test, wait_for_thread());
+	heap_test_stop(test);
+	heap_test_expect(test, 0, heap_cache_pages(heap_test.cache, heap_test.nid, NULL));
 }
 
 static struct kunit_case deferred_free_cases[] = {
 	KUNIT_CASE(test_order),
-	KUNIT_CASE(test_bound),
-	KUNIT_CASE(test_pieces),
-	KUNIT_CASE(test_take),
-	KUNIT_CASE(test_dispose_last),
-	KUNIT_CASE(test_helper),
+	KUNIT_CASE(test_limit),
+	KUNIT_CASE(test_nodes),
+	KUNIT_CASE(test_unowned),
+	KUNIT_CASE(test_no_room),
+	KUNIT_CASE(test_map_fails),
+	KUNIT_CASE(test_held),
+	KUNIT_CASE(test_poisoned),
+	KUNIT_CASE(test_reuse),
+	KUNIT_CASE(test_behind),
+	KUNIT_CASE(test_start),
 	KUNIT_CASE(test_wakeup),
 	KUNIT_CASE(test_concurrent),
 	{ }
@@ -376,8 +438,8 @@ static struct kunit_case deferred_free_cases[] = {
 
 static struct kunit_suite deferred_free_suite = {
 	.name = "dma_heap_deferred_free",
-	.init = deferred_free_kunit_init,
-	.exit = deferred_free_kunit_exit,
+	.init = heap_test_init,
+	.exit = heap_test_exit,
 	.test_cases = deferred_free_cases,
 };
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * What the KUnit suites of the pooled system heap share
+ *
+ * The thread of the test's pool does nothing. A test does its work when it wants it
+ * done.
  */
 #ifndef _DMABUF_HEAP_KUNIT_H
 #define _DMABUF_HEAP_KUNIT_H
@@ -8,19 +11,61 @@
 #include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
-#include <linux/vmstat.h>
-#include <linux/workqueue.h>
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
+#include <net/page_pool/types.h>
 
 #include "../deferred_free.h"
-#include "../heap_zero.h"
+#include "../heap_pool.h"
 
-struct heap_bin;
+/* Base pages of the heap's larger pages, and indices into heap_orders. */
+#define LARGE		256UL
+#define MEDIUM		16UL
+enum { LARGES, MEDIUMS, SMALLS };
 
 /* What page_pool gets of order 0: many at a time only from the lists of CPUs. */
 #define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
+
+/* What a test works with. */
+struct heap_test {
+	struct heap_pool *pool;
+	struct heap_cache *cache;
+	struct deferred_free *queue;
+	enum heap_zero_method method;
+	int nid;			/* the task's node */
+	int other;			/* another one with memory, or NUMA_NO_NODE */
+	atomic_t nr_buffers;		/* that exist */
+	atomic_t nr_runs;		/* of the thread */
+	atomic_t nr_errors;		/* that tasks found */
+	unsigned int nr_maps;		/* calls of heap_zero_pages() */
+	struct task_struct *tasks[4];
+	long reclaimable[MAX_NUMNODES];	/* accounted when the test began */
+};
+
+extern struct heap_test heap_test;
+
+int heap_test_init(struct kunit *test);
+void heap_test_exit(struct kunit *test);
+unsigned long heap_test_run(void);
+void heap_test_destroy_queue(void);
+void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin);
+void heap_test_expect(struct kunit *test, unsigned long queued,
+		      unsigned long cached);
+struct page *heap_test_page(struct kunit *test, int nid, unsigned int i);
+struct heap_sgl *heap_test_new_buffer(struct kunit *test, unsigned int slots);
+struct heap_sgl *heap_test_buffer(struct kunit *test, int nid, unsigned int i,
+				  unsigned int nr, bool owned);
+void heap_test_stub_zero(struct kunit *test, bool (*after)(struct kunit *test));
+void heap_test_start(struct kunit *test, int (*fn)(void *), void *data);
+void heap_test_stop(struct kunit *test);
+
+/* Free a buffer of @nr pages, that bins own or not. */
+static inline void heap_test_close(struct kunit *test, int nid, unsigned int i,
+				   unsigned int nr, bool owned)
+{
+	heap_pool_free(heap_test.pool, heap_test_buffer(test, nid, i, nr, owned));
+}
 
 static inline void heap_test_dirty(struct page *page)
 {
@@ -34,87 +79,38 @@ static inline bool heap_test_is_zero(struct page *page)
 {
 	bool zero = true;
 	unsigned int i;
-	void *vaddr;
 
-	for (i = 0; i < compound_nr(page) && zero; i++) {
-		vaddr = kmap_local_page(page + i);
-		zero = !memchr_inv(vaddr, 0, PAGE_SIZE);
+	for (i = 0; i < compound_nr(page); i++) {
+		void *vaddr = kmap_local_page(page + i);
+
+		zero &= !memchr_inv(vaddr, 0, PAGE_SIZE);
 		kunmap_local(vaddr);
 	}
 
 	return zero;
 }
 
-/* A node's reclaimable pages, with what CPUs have not folded in yet. */
-static inline long heap_test_reclaimable(int nid)
+/* Of two owners of a page one finds a wrong stamp. */
+static inline void heap_test_stamp(struct page *page, unsigned long from,
+				   unsigned long to)
 {
-	const enum node_stat_item item = NR_KERNEL_MISC_RECLAIMABLE;
-	struct pglist_data *pgdat = NODE_DATA(nid);
-	long nr_pages = atomic_long_read(&pgdat->vm_stat[item]);
-	int cpu;
+	unsigned long *vaddr = kmap_local_page(page + compound_nr(page) - 1);
 
-	if (IS_ENABLED(CONFIG_SMP))
-		for_each_online_cpu(cpu)
-			nr_pages += per_cpu_ptr(pgdat->per_cpu_nodestats,
-						cpu)->vm_node_stat_diff[item];
-
-	return nr_pages;
+	if (xchg(&vaddr[1], to) != from)
+		atomic_inc(&heap_test.nr_errors);
+	kunmap_local(vaddr);
 }
 
-static inline void heap_test_expect_reclaimable(struct kunit *test, int nid,
-						long expected)
+/* As memory_failure() does, or undo it. */
+static inline void heap_test_poison(struct page *page, bool poison)
 {
-	/* A CPU may just have been folding its share in. */
-	if (heap_test_reclaimable(nid) != expected)
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, expected, heap_test_reclaimable(nid));
+	if (poison)
+		SetPageHWPoison(page);
+	else
+		ClearPageHWPoison(page);
+#ifdef CONFIG_MEMORY_FAILURE
+	NODE_DATA(page_to_nid(page))->mf_stats.total += poison ? 1 : -1;
+#endif
 }
-
-/* What a queue's helper does while it must not interfere. */
-static inline void heap_test_do_nothing(struct kthread_work *work) { }
-
-static inline void heap_test_stop_helper(struct deferred_free_queue *queue)
-{
-	kthread_cancel_delayed_work_sync(&queue->work);
-	kthread_destroy_worker(queue->worker);
-}
-
-/* For heap_test_zero(): how often it was called, and which time it fails. */
-static unsigned int heap_test_maps, heap_test_fail_at;
-/* Called when it has zeroed for the first time. */
-static void (*heap_test_then)(struct kunit *test);
-
-/* In place of heap_zero_pages(). */
-static inline bool heap_test_zero(struct page **pages, unsigned int nr,
-				  struct page **map)
-{
-	struct kunit *test = kunit_get_current_test();
-	bool ret;
-
-	if (++heap_test_maps == heap_test_fail_at)
-		return false;
-
-	kunit_deactivate_static_stub(test, heap_zero_pages);
-	ret = heap_zero_pages(pages, nr, map);
-	if (heap_test_maps == 1 && heap_test_then)
-		heap_test_then(test);
-	kunit_activate_static_stub(test, heap_zero_pages, heap_test_zero);
-
-	return ret;
-}
-
-static inline void heap_test_stub_zero(struct kunit *test, unsigned int fail_at,
-				       void (*then)(struct kunit *test))
-{
-	heap_test_maps = 0;
-	heap_test_fail_at = fail_at;
-	heap_test_then = then;
-	kunit_activate_static_stub(test, heap_zero_pages, heap_test_zero);
-}
-
-/* Somebody uses the bin, for a second. Returns the work that does it. */
-struct work_struct *heap_test_use_bin(struct heap_bin *bin);
-void heap_test_add_ring(struct heap_bin *bin);
-void heap_test_destroy_bin(struct heap_bin *bin);
 
 #endif /* _DMABUF_HEAP_KUNIT_H */

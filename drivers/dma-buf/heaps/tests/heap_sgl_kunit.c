@@ -28,39 +28,26 @@ static const struct sgl_param {
 
 KUNIT_ARRAY_PARAM_DESC(sgl, sgl_params, desc);
 
-/* As the heap adds them, some of each order. */
-static unsigned int sgl_order(unsigned int nr, unsigned int i)
-{
-	return i < nr / 3 ? 8 : i < nr / 2 ? 4 : 0;
-}
-
-static struct heap_sgl *sgl_create(struct kunit *test, struct page *pages)
+/* A few at a time, as the heap does it, of each order. */
+static void fill(struct kunit *test, struct heap_sgl *sgl, struct page *pages)
 {
 	const struct sgl_param *param = test->param_value;
-	unsigned int slots = param->first + 1, i, n, order;
-	struct heap_sgl *sgl;
+	unsigned int i, n, order;
 
-	sgl = kunit_kzalloc(test, struct_size(sgl, first, slots), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, sgl);
-	heap_sgl_init(sgl, slots);
 	for (i = 0; i < param->nr; i += n) {
-		if (!sgl->left)
+		if (!sgl->room)
 			KUNIT_ASSERT_EQ(test, 0, heap_sgl_chain(sgl));
-		/* As many as there is room for, of one order, but not too many. */
-		order = sgl_order(param->nr, i);
-		for (n = 0; n < min(50, sgl->left) && i + n < param->nr; n++) {
-			if (sgl_order(param->nr, i + n) != order)
-				break;
-			sg_set_page(sgl->next + n, pages + i + n,
+		order = heap_orders[i % HEAP_NR_ORDERS];
+		for (n = 0; n < min3(50, sgl->room, param->nr - i); n++) {
+			set_page_private(pages + i + n, order);
+			sg_set_page(sgl->fill + n, pages + i + n,
 				    PAGE_SIZE << order, 0);
 		}
 		heap_sgl_added(sgl, n, order);
 	}
-	if (param->no_memory && !sgl->left)
+	if (param->no_memory && !sgl->room)
 		KUNIT_ASSERT_EQ(test, 0, heap_sgl_chain(sgl));
 	heap_sgl_end(sgl);
-
-	return sgl;
 }
 
 static void test_sgl(struct kunit *test)
@@ -68,20 +55,22 @@ static void test_sgl(struct kunit *test)
 	const struct sgl_param *param = test->param_value;
 	struct scatterlist *sg, *last = NULL;
 	unsigned long nr_pages = 0;
-	unsigned int i;
 	struct heap_sgl *sgl;
 	struct page *pages;
+	unsigned int i;
 
 	pages = kunit_kcalloc(test, SGL_MAX_PAGES, sizeof(*pages), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, pages);
-	sgl = sgl_create(test, pages);
+	sgl = kunit_kzalloc(test, struct_size(sgl, first, param->first + 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgl);
+	heap_sgl_init(sgl, param->first + 1);
+	fill(test, sgl, pages);
 
 	/* What devices see. */
 	for_each_sgtable_sg(&sgl->table, sg, i) {
 		KUNIT_ASSERT_NOT_NULL(test, sg);
 		KUNIT_EXPECT_PTR_EQ(test, pages + i, sg_page(sg));
-		KUNIT_EXPECT_EQ(test, sg->length,
-				PAGE_SIZE << sgl_order(param->nr, i));
+		KUNIT_EXPECT_EQ(test, sg->length, PAGE_SIZE << page_private(pages + i));
 		nr_pages += sg->length >> PAGE_SHIFT;
 		last = sg;
 	}

@@ -107,7 +107,7 @@ static inline bool heap_is_empty(const struct heap_stats *st)
 	return !st->pool_bytes && !st->queue_bytes && !st->queue_buffers;
 }
 
-/* Wait until the helper has zeroed all that was freed */
+/* Wait until the thread has zeroed what was freed, and trimmed the cache */
 static inline int heap_wait_idle(void)
 {
 	double end = seconds() + 20;
@@ -116,7 +116,8 @@ static inline int heap_wait_idle(void)
 	do {
 		if (heap_stats_read(&st))
 			return -1;
-		if (!st.queue_bytes && !st.queue_buffers)
+		if (!st.queue_bytes && !st.queue_buffers &&
+		    st.pool_bytes <= st.pool_limit_bytes)
 			return 0;
 		usleep(2000);
 	} while (seconds() < end);

@@ -1,0 +1,539 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Zeroed pages of a heap, cached by node and order, see heap_cache.h
+ */
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/nodemask.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+#include <kunit/static_stub.h>
+#include <net/page_pool/helpers.h>
+
+#include "heap_cache.h"
+
+/* Sizes that IOMMUs map well; the system heap has always used these. */
+const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
+
+/* Entries of a page_pool: page_pool has no larger ones, and 8 KiB is little. */
+#define STORE_MIN	1024UL
+#define STORE_MAX	16384UL
+
+/* Pages to move, and base pages to free, under one hold of a bin's lock. */
+#define HOLD_PAGES	64U
+#define HOLD_BASE_PAGES	(SZ_1M >> PAGE_SHIFT)
+
+/* How long pages count as used after they were taken. */
+#define USED_TICKS	HZ
+
+/* No reclaim, no reserves, and only memory of the bin's node. */
+#define BIN_GFP		((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			  __GFP_NORETRY | __GFP_NOMEMALLOC | \
+			  __GFP_THISNODE) & ~__GFP_RECLAIM)
+
+static struct heap_bin *heap_cache_bin(struct heap_cache *cache, struct page *page)
+{
+	return &cache->bin[page_to_nid(page)][heap_cache_index(page)];
+}
+
+static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
+{
+	long nr_pages = nr * (1L << bin->order);
+
+	WRITE_ONCE(bin->cached, bin->cached + nr);
+	atomic_long_add(nr_pages, &cache->nr_pages);
+	mod_node_page_state(NODE_DATA(bin->nid), NR_KERNEL_MISC_RECLAIMABLE,
+			    nr_pages);
+}
+
+/*
+ * The only place that reads what page_pool calls private: it exports no way to ask
+ * how many pages it has handed out, nor how many a bulk allocation brought.
+ */
+static u32 heap_pp_pages(const struct page_pool *pp, bool released)
+{
+	return pp->pages_state_hold_cnt -
+	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
+}
+
+/* There is a page in @store. If not, page_pool would allocate one, zeroed as well. */
+static struct page *heap_bin_take_one(struct heap_bin *bin)
+{
+	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);
+
+	return page_pool_alloc_pages(bin->store, BIN_GFP);
+}
+
+/* Whether memory of the node has ever failed. */
+static bool heap_node_poisoned(int nid)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	return READ_ONCE(NODE_DATA(nid)->mf_stats.total);
+#else
+	return false;
+#endif
+}
+
+/**
+ * heap_cache_poisoned - whether memory of a page has failed
+ * @page:	head page
+ *
+ * Return: true if nobody may use the page again.
+ */
+bool heap_cache_poisoned(struct page *page)
+{
+	unsigned int i;
+
+	if (likely(!heap_node_poisoned(page_to_nid(page))))
+		return false;
+
+	for (i = 0; i < compound_nr(page); i++)
+		if (PageHWPoison(page + i))
+			return true;
+
+	return false;
+}
+
+/**
+ * heap_cache_free_page - free a page to the page allocator
+ * @cache:	the cache
+ * @page:	head page, in use or zeroed, owned by a bin or not
+ *
+ * Context: any task context, also in reclaim. Takes no lock of the cache.
+ */
+void heap_cache_free_page(struct heap_cache *cache, struct page *page)
+{
+	unsigned int order = compound_order(page);
+
+	if (heap_cache_owns(page)) {
+		/* page_pool releases a page that comes with a second reference. */
+		get_page(page);
+		page_pool_put_full_page(heap_cache_bin(cache, page)->source, page,
+					false);
+	}
+	/* The page allocator retires a single page, but would reuse a larger one. */
+	if (order && heap_cache_poisoned(page))
+		return;
+
+	__free_pages(page, order);
+}
+
+/* The most pages that were taken at once lately. */
+static unsigned int heap_bin_used(const struct heap_bin *bin)
+{
+	if (jiffies - READ_ONCE(bin->since) > 2 * USED_TICKS)
+		return 0;
+
+	return max(READ_ONCE(bin->used), READ_ONCE(bin->used_before));
+}
+
+/*
+ * Pages are used if they are taken from the cache. Those of the first buffers of their
+ * size, which nobody found there, are idle until somebody does.
+ */
+static void heap_bin_note_use(struct heap_bin *bin, unsigned int taken)
+{
+	unsigned long age = jiffies - bin->since;
+
+	if (age > USED_TICKS) {
+		WRITE_ONCE(bin->used_before,
+			   age > 2 * USED_TICKS ? 0 : bin->used);
+		WRITE_ONCE(bin->used, 0);
+		bin->peak = bin->cached + taken;
+		WRITE_ONCE(bin->since, jiffies);
+	}
+	WRITE_ONCE(bin->used, max(bin->used, bin->peak - bin->cached));
+}
+
+/* Free the poisoned ones of @nr pages and close the gaps. Returns what is left. */
+static unsigned int heap_cache_drop_poisoned(struct heap_cache *cache,
+					     struct scatterlist *sg,
+					     unsigned int nr)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < nr; i++) {
+		if (heap_cache_poisoned(sg_page(sg + i)))
+			heap_cache_free_page(cache, sg_page(sg + i));
+		else
+			sg_set_page(sg + left++, sg_page(sg + i), sg->length, 0);
+	}
+
+	return left;
+}
+
+/**
+ * heap_cache_take - take cached pages
+ * @cache:	the cache
+ * @nid:	the node
+ * @i:		index into heap_orders
+ * @sg:		entries to set to the pages
+ * @nr:		how many at most; one call takes a few dozen
+ *
+ * Context: process context. Never allocates, sleeps on PREEMPT_RT only.
+ * Return: how many were taken; 0 when nothing is cached.
+ */
+unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
+			     struct scatterlist *sg, unsigned int nr)
+{
+	struct heap_bin *bin = &cache->bin[nid][i];
+	unsigned int size = PAGE_SIZE << bin->order, taken;
+	struct page *page;
+
+	if (!READ_ONCE(bin->cached))
+		return 0;
+
+	spin_lock(&bin->lock);
+	nr = min3(nr, bin->cached, HOLD_PAGES);
+	for (taken = 0; taken < nr; taken++) {
+		page = heap_bin_take_one(bin);
+		if (!page)
+			break;
+		sg_set_page(sg + taken, page, size, 0);
+	}
+	heap_bin_add(cache, bin, -(int)taken);
+	heap_bin_note_use(bin, taken);
+	spin_unlock(&bin->lock);
+
+	if (unlikely(heap_node_poisoned(nid)))
+		taken = heap_cache_drop_poisoned(cache, sg, taken);
+
+	return taken;
+}
+
+static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
+				 struct page **pages, unsigned int nr)
+{
+	unsigned int cached = 0, i;
+
+	/* page_pool would otherwise disable softirqs for each page. */
+	spin_lock_bh(&bin->lock);
+	nr = min(nr, HOLD_PAGES);
+	for (i = 0; i < nr && heap_cache_bin(cache, pages[i]) == bin; i++) {
+		if (bin->cached + cached == bin->max_cached) {
+			heap_cache_free_page(cache, pages[i]);
+			continue;
+		}
+		page_pool_put_full_page(bin->store, pages[i], true);
+		/* If somebody holds a reference, page_pool has released it. */
+		cached += heap_cache_owns(pages[i]);
+	}
+	heap_bin_add(cache, bin, cached);
+	bin->peak = max(bin->peak, bin->cached);
+	spin_unlock_bh(&bin->lock);
+
+	return i;
+}
+
+/**
+ * heap_cache_put - cache zeroed pages
+ * @cache:	the cache
+ * @pages:	head pages that bins own
+ * @nr:		how many
+ *
+ * Pages that the page_pools have no room for are freed. The limit is for the caller
+ * to look after.
+ *
+ * Context: may sleep.
+ */
+void heap_cache_put(struct heap_cache *cache, struct page **pages, unsigned int nr)
+{
+	unsigned int done;
+
+	for (; nr; pages += done, nr -= done) {
+		done = heap_bin_put(cache, heap_cache_bin(cache, pages[0]), pages,
+				    nr);
+		cond_resched();
+	}
+}
+
+static bool heap_bin_create_pools(struct heap_bin *bin)
+{
+	unsigned long fits = node_present_pages(bin->nid) >> bin->order;
+	struct page_pool_params params = {
+		.order = bin->order,
+		.nid = bin->nid,
+		.pool_size = 1,
+	};
+	struct page_pool *source, *store;
+
+	if (bin->source)
+		return true;
+	if (bin->order > MAX_PAGE_ORDER)
+		return false;
+
+	source = page_pool_create(&params);
+	if (IS_ERR(source))
+		return false;
+	params.pool_size = clamp(fits, STORE_MIN, STORE_MAX);
+	store = page_pool_create(&params);
+	if (IS_ERR(store)) {
+		page_pool_destroy(source);
+		return false;
+	}
+
+	scoped_guard(spinlock, &bin->lock) {
+		bin->source = source;
+		bin->store = store;
+		bin->max_cached = params.pool_size;
+	}
+
+	return true;
+}
+
+/**
+ * heap_cache_fetch - cache new pages from the page allocator
+ * @cache:	the cache
+ * @nid:	the node
+ * @i:		index into heap_orders
+ * @nr:		how many; more may come of order 0, which page_pool fetches in bulk
+ *
+ * Context: the heap's thread only. May sleep.
+ */
+void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
+		      unsigned int nr)
+{
+	struct page *pages[PP_ALLOC_CACHE_REFILL];
+	struct heap_bin *bin = &cache->bin[nid][i];
+	unsigned int n;
+	u32 before;
+
+	while (nr && heap_bin_create_pools(bin)) {
+		before = heap_pp_pages(bin->source, false);
+		n = 0;
+		/* Nothing is left behind in the page_pool. */
+		do {
+			pages[n] = page_pool_alloc_pages(bin->source, BIN_GFP);
+			if (!pages[n])
+				break;
+			n++;
+		} while (n != heap_pp_pages(bin->source, false) - before);
+		if (!n)
+			break;
+		heap_cache_put(cache, pages, n);
+		nr -= min(nr, n);
+	}
+}
+
+static unsigned long heap_bin_shrink(struct heap_cache *cache,
+				     struct heap_bin *bin, unsigned long nr_pages)
+{
+	unsigned int chunk = clamp(HOLD_BASE_PAGES >> bin->order, 1U, HOLD_PAGES);
+	unsigned long nr = nr_pages ? ((nr_pages - 1) >> bin->order) + 1 : 0;
+	unsigned long done = 0;
+	struct page *page;
+	unsigned int n, i;
+
+	while (done < nr && READ_ONCE(bin->cached)) {
+		spin_lock(&bin->lock);
+		n = umin(umin(nr - done, chunk), bin->cached);
+		for (i = 0; i < n; i++) {
+			page = heap_bin_take_one(bin);
+			if (!page)
+				break;
+			heap_cache_free_page(cache, page);
+		}
+		heap_bin_add(cache, bin, -(int)i);
+		bin->peak -= i;
+		spin_unlock(&bin->lock);
+		done += i;
+		if (i < n || !n)
+			break;
+	}
+
+	return done << bin->order;
+}
+
+static unsigned long heap_bin_pages(const struct heap_bin *bin)
+{
+	return (unsigned long)READ_ONCE(bin->cached) << bin->order;
+}
+
+/* What nobody has used for a while, in base pages. */
+static unsigned long heap_bin_idle(const struct heap_bin *bin)
+{
+	unsigned int used = heap_bin_used(bin), cached = READ_ONCE(bin->cached);
+
+	return cached > used ? (unsigned long)(cached - used) << bin->order : 0;
+}
+
+/**
+ * heap_cache_pages - how much memory of a node is cached
+ * @cache:	the cache
+ * @nid:	the node
+ * @used:	where to add what was taken lately, cached again or not, or %NULL
+ *
+ * Return: base pages; a snapshot, as what is added to @used.
+ */
+unsigned long heap_cache_pages(const struct heap_cache *cache, int nid,
+			       unsigned long *used)
+{
+	const struct heap_bin *bin = cache->bin[nid];
+	unsigned long nr_pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < HEAP_NR_ORDERS; i++, bin++) {
+		nr_pages += heap_bin_pages(bin);
+		if (used)
+			*used += (unsigned long)heap_bin_used(bin) << bin->order;
+	}
+
+	return nr_pages;
+}
+
+/**
+ * heap_cache_shrink - free a node's cached pages, smallest first
+ * @cache:	the cache
+ * @nid:	the node
+ * @nr_pages:	how many base pages; orders are rounded up
+ * @used:	whether to free pages that were used lately, too
+ *
+ * Context: any task context, also in reclaim. Never allocates.
+ * Return: base pages freed.
+ */
+unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
+				unsigned long nr_pages, bool used)
+{
+	struct heap_bin *bin = &cache->bin[nid][HEAP_NR_ORDERS];
+	unsigned long freed = 0, nr;
+
+	while (bin-- > cache->bin[nid] && freed < nr_pages) {
+		nr = nr_pages - freed;
+		freed += heap_bin_shrink(cache, bin,
+					 used ? nr : min(nr, heap_bin_idle(bin)));
+	}
+
+	return freed;
+}
+
+/**
+ * heap_cache_make_room - whether a page can be cached within the limit
+ * @cache:	the cache
+ * @page:	head page that is in use
+ * @pending:	base pages that the thread is about to cache
+ *
+ * At the limit this frees what is worth less: smaller pages of the node, larger ones
+ * that nobody has used lately, and what other nodes have beyond their share.
+ *
+ * Context: the heap's thread only.
+ * Return: whether there is room.
+ */
+bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
+			  unsigned long pending)
+{
+	unsigned long nr_pages = pending + compound_nr(page);
+	unsigned long limit = READ_ONCE(cache->limit);
+	unsigned long share = limit / num_node_state(N_MEMORY);
+	unsigned int i = heap_cache_index(page), j;
+	int nid = page_to_nid(page), other;
+	struct heap_bin *bins = cache->bin[nid];
+	unsigned long less[HEAP_NR_ORDERS], theirs;
+	long excess, worth_less = 0;
+
+	if (nr_pages > limit)
+		return false;
+	excess = atomic_long_read(&cache->nr_pages) + nr_pages - limit;
+	if (excess <= 0)
+		return true;
+
+	for (j = 0; j < HEAP_NR_ORDERS; j++) {
+		less[j] = j < i ? heap_bin_idle(&bins[j]) :
+			  j > i ? heap_bin_pages(&bins[j]) : 0;
+		worth_less += less[j];
+	}
+	if (heap_cache_pages(cache, nid, NULL) + nr_pages > share &&
+	    worth_less < excess)
+		return false;
+
+	while (j-- && excess > 0)
+		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));
+	for_each_node_state(other, N_MEMORY) {
+		theirs = heap_cache_pages(cache, other, NULL);
+		if (excess > 0 && other != nid && theirs > share)
+			excess -= heap_cache_shrink(cache, other,
+						    umin(excess, theirs - share),
+						    true);
+	}
+
+	return excess <= 0;
+}
+
+/**
+ * heap_cache_trim - free cached pages beyond the limit, smallest first
+ * @cache:	the cache
+ *
+ * Context: may sleep.
+ */
+void heap_cache_trim(struct heap_cache *cache)
+{
+	unsigned int i = HEAP_NR_ORDERS;
+	unsigned long freed;
+	long excess;
+	int nid;
+
+	while (i--) {
+		for_each_node_state(nid, N_MEMORY) {
+			do {
+				excess = atomic_long_read(&cache->nr_pages) -
+					 READ_ONCE(cache->limit);
+				if (excess <= 0)
+					return;
+				cond_resched();
+				excess = min(excess, SZ_4M >> PAGE_SHIFT);
+				freed = heap_bin_shrink(cache, &cache->bin[nid][i],
+							excess);
+			} while (freed);
+		}
+	}
+}
+
+/**
+ * heap_cache_inflight - how many pages of a bin are in use or wait to be zeroed
+ * @bin:	the bin
+ *
+ * Return: pages of the bin's order.
+ */
+unsigned int heap_cache_inflight(struct heap_bin *bin)
+{
+	guard(spinlock)(&bin->lock);
+
+	/* @store counts those that it had to release. */
+	return bin->source ? heap_pp_pages(bin->source, true) +
+			     heap_pp_pages(bin->store, true) - bin->cached : 0;
+}
+
+/**
+ * heap_cache_create - make an empty cache with a limit of 0
+ *
+ * Context: may sleep.
+ * Return: the cache, or %NULL.
+ */
+struct heap_cache *heap_cache_create(void)
+{
+	struct heap_cache *cache;
+	struct heap_bin *bin;
+	unsigned int i;
+	int nid;
+
+	cache = kzalloc(struct_size(cache, bin, nr_node_ids), GFP_KERNEL);
+	if (!cache)
+		return NULL;
+
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		for (i = 0; i < HEAP_NR_ORDERS; i++) {
+			bin = &cache->bin[nid][i];
+			spin_lock_init(&bin->lock);
+			bin->order = heap_orders[i];
+			bin->nid = nid;
+		}
+	}
+
+	return cache;
+}
+
+#ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST
+#include "tests/heap_cache_kunit.c"
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Zeroed pages of a heap, cached by node and order in net page_pools
+ *
+ * page_pool was made for one consumer in softirq context, and a heap has many tasks.
+ * So each bin has two of them. The thread of the heap alone allocates from @source,
+ * which owns a page until heap_cache_free_page(). The holder of the bin's spinlock
+ * alone takes pages from @store. Nothing is allocated, reclaimed or zeroed under that
+ * lock, so that a shrinker may take it and a realtime task does not wait for long.
+ *
+ * Every cached page is zeroed. A page that no bin owns came from the page allocator;
+ * it cannot be cached. The thread frees it and fetches another one in its place.
+ */
+#ifndef _DMABUF_HEAP_CACHE_H
+#define _DMABUF_HEAP_CACHE_H
+
+#include <linux/atomic.h>
+#include <linux/cpuset.h>
+#include <linux/mm.h>
+#include <linux/spinlock.h>
+#include <linux/topology.h>
+
+struct page_pool;
+struct scatterlist;
+
+/* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB on x86. */
+#define HEAP_NR_ORDERS	3
+#define HEAP_MAX_PAGES	256	/* base pages in the largest */
+
+extern const unsigned int heap_orders[HEAP_NR_ORDERS];
+
+/**
+ * struct heap_bin - cached pages of one order on one node
+ * @lock:	protects all that follows but @source, @order and @nid
+ * @source:	allocates pages and owns them; %NULL until the first is fetched
+ * @store:	holds the cached pages
+ * @order:	of the pages
+ * @nid:	their node
+ * @cached:	pages in @store
+ * @max_cached:	how many fit into @store
+ * @peak:	the most that was cached since @since
+ * @used:	the most of @peak that was taken at once since @since
+ * @used_before: the same for the time before @since
+ * @since:	when @used began, in jiffies
+ */
+struct heap_bin {
+	spinlock_t lock;	/* consumer side of @store, and the counts */
+	struct page_pool *source;
+	struct page_pool *store;
+	unsigned int order;
+	int nid;
+	unsigned int cached;
+	unsigned int max_cached;
+	unsigned int peak;
+	unsigned int used;
+	unsigned int used_before;
+	unsigned long since;
+};
+
+/**
+ * struct heap_cache - all bins of a heap
+ * @nr_pages:	base pages cached
+ * @limit:	for @nr_pages; 0 turns the cache off
+ * @bin:	[node][index into heap_orders]
+ */
+struct heap_cache {
+	atomic_long_t nr_pages;
+	unsigned long limit;
+	struct heap_bin bin[][HEAP_NR_ORDERS];
+};
+
+struct heap_cache *heap_cache_create(void);
+
+unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
+			     struct scatterlist *sg, unsigned int nr);
+void heap_cache_put(struct heap_cache *cache, struct page **pages,
+		    unsigned int nr);
+void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
+		      unsigned int nr);
+bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
+			  unsigned long pending);
+void heap_cache_free_page(struct heap_cache *cache, struct page *page);
+
+unsigned long heap_cache_pages(const struct heap_cache *cache, int nid,
+			       unsigned long *used);
+unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
+				unsigned long nr_pages, bool used);
+void heap_cache_trim(struct heap_cache *cache);
+unsigned int heap_cache_inflight(struct heap_bin *bin);
+bool heap_cache_poisoned(struct page *page);
+
+/**
+ * heap_cache_index - which of a node's bins a page belongs to
+ * @page:	head page
+ *
+ * Return: index into heap_orders.
+ */
+static inline unsigned int heap_cache_index(struct page *page)
+{
+	unsigned int order = compound_order(page), i = 0;
+
+	while (heap_orders[i] > order)
+		i++;
+
+	return i;
+}
+
+/* Whether a bin owns the page, so that it can be cached. */
+static inline bool heap_cache_owns(struct page *page)
+{
+	return page_pool_page_is_pp(page);
+}
+
+/**
+ * heap_cache_nid - the node whose cached pages a task may take
+ *
+ * Return: the task's node, or %NUMA_NO_NODE if a mempolicy or cpuset says where its
+ * memory comes from. The page allocator knows those rules.
+ */
+static inline int heap_cache_nid(void)
+{
+	int nid = numa_mem_id();
+
+#ifdef CONFIG_NUMA
+	if (nr_online_nodes > 1 &&
+	    (current->mempolicy || !node_isset(nid, cpuset_current_mems_allowed)))
+		return NUMA_NO_NODE;
+#endif
+
+	return nid;
+}
+
+#endif /* _DMABUF_HEAP_CACHE_H */
