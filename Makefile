@@ -28,12 +28,6 @@ help:
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
 	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
-	@echo "make bench-zeroing   what zeroing costs by batch and order, out/zeroing.svg"
-	@echo "make bench-tasks     many tasks at once"
-	@echo "make bench-locks     for how long they hold the heap's locks"
-	@echo "make bench-latency   from the last put until the pages can be used again"
-	@echo "make bench-memory    bookkeeping, and what is held at most"
-	@echo "make bench-loop      the loop of 2021, in elapsed time on two CPUs"
 	@echo "make bench-native    in time, on this processor: the kernel as a program of it"
 	@echo "                (ROWS=\"loop frames\" and SIZES=\"1M 8M\" for some of it)"
 	@echo "make mutants    break the driver in many ways; some test must notice each"
@@ -68,9 +62,6 @@ quick:
 
 bench-compare:
 	@$(HARNESS)/bench-compare.sh "$(REF)"
-
-bench-zeroing bench-tasks bench-locks bench-latency bench-memory bench-loop:
-	@$(HARNESS)/bench/table.sh $(@:bench-%=%)
 
 bench-native:
 	@$(HARNESS)/bench/native.sh
@@ -117,6 +108,6 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module try deb test quick distro bench bench-compare bench-baseline bench-zeroing bench-tasks bench-locks \
-	bench-latency bench-memory bench-loop bench-native bench-series show-exporter mutants matrix kcsan soak shell patches check \
+.PHONY: help run module try deb test quick distro bench bench-compare bench-baseline bench-native \
+	bench-series show-exporter mutants matrix kcsan soak shell patches check \
 	clean distclean

@@ -24,7 +24,7 @@ part=${BENCH_ARGS:-}${BENCH_PROGRAMS:-}
 [ -z "$part" ] || run=$run-part
 run=${BENCH_RUN:-$run}
 commands=()
-for program in ${BENCH_PROGRAMS:-heap-burst heap-bench heap-use heap-mix heap-frag}; do
+for program in ${BENCH_PROGRAMS:-heap-burst heap-bench heap-mix heap-frag}; do
 	commands+=("$program${BENCH_ARGS:+ $BENCH_ARGS}")
 done
 bench_boot "$run" "${commands[@]}"

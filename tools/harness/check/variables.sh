@@ -23,8 +23,6 @@ check|ARCH=arm64
 test|BOOTS=no-such-guest
 matrix|ONLY=no-such-part
 bench|ACCEL=fast
-bench-tasks|ACCEL=tcg
-bench-loop|ACCEL=icount
 test|BOOTS=16k
 matrix|KERNEL=6.12
 bench-compare|ACCEL=wall|REF=HEAD
