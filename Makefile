@@ -39,7 +39,6 @@ help:
 	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
 	@echo "                (SOAK_KERNEL=debug: fewer bytes, but every checker)"
 	@echo "make shell      an interactive guest"
-	@echo "make bench-series    what each patch of the series brings, for its message"
 	@echo "make patches    cut the series for a maintainer, into out/series/"
 	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
 	@echo "make show-exporter   the kernel's system_heap.c with our edits"
@@ -90,9 +89,6 @@ kcsan:
 soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
 
-bench-series:
-	@$(HARNESS)/series/bench.sh
-
 show-exporter:
 	@$(HARNESS)/kernel/show-exporter.sh
 
@@ -108,6 +104,5 @@ clean:
 distclean:
 	@$(HARNESS)/clean.sh all
 
-.PHONY: help run module try deb test quick distro bench bench-compare bench-baseline bench-native \
-	bench-series show-exporter mutants matrix kcsan soak shell patches check \
-	clean distclean
+.PHONY: help run try test bench shell quick bench-compare bench-native bench-baseline deb \
+	module distro mutants matrix kcsan soak show-exporter patches check clean distclean

@@ -65,7 +65,7 @@ done
 result "dma-heap-stat" "$(complaint "$HARNESS/check/dma-heap-stat.sh")"
 result "variables are checked" "$(complaint "$HARNESS/check/variables.sh")"
 result "make module says what is missing" "$(complaint "$HARNESS/check/module-errors.sh")"
-result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh" "$1")"
+result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh")"
 
 "$HARNESS/kernel/config.sh" "$1" debug
 mkdir -p "$build"

@@ -4,11 +4,10 @@
 # show-exporter.sh: print the system_heap.c of the kernel that KERNEL chooses, with
 # the edits of drivers/dma-buf/heaps/system_heap.edit.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/lib.sh"
 only_x86
 
-dir=$("$HARNESS/kernel/fetch.sh")
+dir=$("$HARNESS/kernel/fetch.sh" few)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/exporter.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-"$HARNESS/kernel/stage.sh" series "$(cat "$dir/version")" "$tmp/stage" "$(series_few "$dir")"
+"$HARNESS/kernel/stage.sh" series "$(cat "$dir/version")" "$tmp/stage" "$dir/linux"
 cat "$tmp/stage/drivers/dma-buf/heaps/system_heap.c"

@@ -7,8 +7,7 @@
 # order.  All of it is then made to fit an older kernel by backport/KERNEL.edit, if
 # there is one.  WHAT is
 #   series   what goes upstream
-#   bench    that, and the yardsticks of the bench kernel (bench/heaps/); of the
-#            series as it is after the patch SERIES_AT of series/patches.list, if set
+#   bench    that, and what the bench kernel has beside it (bench/heaps/)
 #
 # Promises: reads ORIGINAL and this repository, writes STAGE and nothing else; no
 # STAGE is left when an edit does not fit.
@@ -39,29 +38,7 @@ ours() {
 	done
 }
 
-# at PATCH ORIGINAL...: the series up to that patch, all of it but for the tests.
-at() {
-	local work=$stage.states n
-	n=$(awk -v name="$1" '!/^#/ && NF && !seen[$2]++ { n++ } $2 == name { print n; exit }' \
-		"$HARNESS/series/patches.list")
-	[ -n "$n" ] || die "SERIES_AT=$1: no patch in series/patches.list"
-	rm -rf "$work"
-	mkdir -p "$work"
-	"$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "${@:2}"
-	"$HARNESS/series/states.sh" "$work/stage" "$kernel" "$work"
-	rm -rf "$stage"
-	mv "$work/$n" "$stage"
-	rm -rf "$work"
-}
-
 rm -rf "$stage"
-if [ "$what" = bench ] && [ -n "${SERIES_AT:-}" ]; then
-	at "$SERIES_AT" "$@"
-	cp "$HARNESS/bench/heaps/"*.c "$stage/drivers/dma-buf/heaps/"
-	perl "$HARNESS/kernel/edit.pl" "linux $version" "$kernel" "$TOP" "$stage" "$@" -- \
-		"$HARNESS/bench/heaps/bench.edit" || die "the yardsticks do not fit linux $version"
-	exit
-fi
 mkdir -p "$stage"
 tests=
 while read -r path; do

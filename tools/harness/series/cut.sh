@@ -1,43 +1,130 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cut.sh REPO BASE STAGE VERSION: make commits of the staged series (from
-# stage.sh) on top of commit BASE in the git repository REPO, one for each patch
-# in series/patches.list.  Prints the commits, oldest first.  Each has the message
-# series/NAME.message with figures filled in from the file $SERIES_NUMBERS (or not,
-# if there is none), see fill.awk.
+# cut.sh REPO STAGE KERNEL DIR: cut the staged series (from stage.sh) into the patches
+# of series/patches.list: commits on top of the branch "pristine" of the git
+# repository REPO, where the branch of a set's name ends with it, and mails in
+# DIR/SET.  Prints the last commit.
 #
-# AUTHOR="Name <mail>", SIGNOFF=1 and TRAILERS="Key: value; Key: value" are as in
-# patches.sh.
+# In series/NAME.message and SET.cover a line "@NAME@" stands for a table of that
+# name, and lines between "@IF NAME@" and "@END@" are left out where there is none:
+#   COSTS, COSTS_ARM64, TIME     figures of make bench on x86-64, on arm64, and of make
+#                                bench-native, from out/ or else from docs/
+#   BASE                         the package that the base commit was made of
+#   MEM_ACCOUNTING, CC_SHARED    empty; for kernels whose heap has these features
 #
-# Promises: the last commit's tree is BASE's with the staged files, or the exit is
-# non-zero; nothing in REPO changes but that objects are added; the same input gives
-# the same commits.
+#   AUTHOR="Name <mail>"               the author of all patches, or else "Nobody"
+#   SIGNOFF=1                          add the author's Signed-off-by
+#   TRAILERS="Key: value; Key: value"  add these to each patch
+#
+# Promises: the last commit's tree is that of "pristine" with the staged files; every
+# staged file is in one patch; the same input gives the same output to the last byte.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/lib.sh"
 
 repo=$1
-base=$2
-stage=$3
-version=$4
-kernel=$(echo "$version" | cut -d. -f1,2)
-
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
-
-"$HARNESS/series/states.sh" "$stage" "$kernel" "$tmp"
-mapfile -t names < <(series_names)
-n=${#names[@]}
-
-export GIT_INDEX_FILE=$tmp/index
+stage=$2
+kernel=$3
+out=$4
+export heaps=drivers/dma-buf/heaps selftests=tools/testing/selftests/dmabuf-heaps
 author=${AUTHOR:-Nobody <nobody@invalid>}
-[[ $author =~ ^[^\<\>]+\ \<[^\<\>\ ]+@[^\<\>\ ]+\>$ ]] || die "AUTHOR is not of the form \"Name <mail>\": $author"
-GIT_AUTHOR_NAME=${author% <*}
-GIT_AUTHOR_EMAIL=${author##*<}
-GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL%>}
-export GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL
-# shellcheck disable=SC2031 # the subshell is import_pristine's, with names of its own
+mail=${author##*<}
+export GIT_AUTHOR_NAME="${author% <*}" GIT_AUTHOR_EMAIL="${mail%>}"
 export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
+
+work=$out/tmp
+mkdir -p "$work"
+mapfile -t names < <(series_names)
+
+# in_state DIR GIT-ARGUMENT...: git on the files in DIR, with an index of our own.
+in_state() {
+	(cd "$1" && GIT_INDEX_FILE=$work/index GIT_GLOB_PATHSPECS=1 \
+		git_plain --git-dir="$repo/.git" --work-tree=. -c core.fileMode=false "${@:2}")
+}
+
+# Put the list of files of each patch into $work/NAME.
+owners() {
+	local name globs
+	in_state "$stage" add -f .
+	in_state "$stage" ls-files | sort >"$work/left"
+	for name in "${names[@]}"; do
+		[ -f "$series/$name.message" ] || die "no series/$name.message"
+		mapfile -t globs < <(awk -v n="$name" '!/^#/ && $2 == n { for (i = 3; i <= NF; i++) print $i }' "$series/patches.list")
+		in_state "$stage" ls-files --error-unmatch "${globs[@]}" | sort |
+			comm -12 - "$work/left" >"$work/$name"
+		[ -s "$work/$name" ] || die "patch $name has no files"
+		comm -23 "$work/left" "$work/$name" >"$work/new"
+		mv "$work/new" "$work/left"
+	done
+	[ ! -s "$work/left" ] || die "in no patch of series/patches.list: $(tr '\n' ' ' <"$work/left")"
+}
+
+# missing DIR: take what names missing tests, objects and test programs out of the
+# files in DIR.
+missing() (
+	cd "$1"
+	if [ ! -d $heaps/tests ] && [ -d $heaps ]; then
+		find $heaps -name '*.c' -o -name Kconfig | xargs -r perl -0pi -e '
+			s/\n#ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST\n#include [^\n]*\n#endif\n\z//;
+			s/^#include <kunit\/.*\n//mg;
+			s/^\tKUNIT_STATIC_STUB_REDIRECT\([^;]*\);\n\n?//mg;
+			s/^config DMABUF_HEAPS_KUNIT_TEST\n.*?(?=^config )//ms'
+		! grep -rni kunit $heaps >&2 || die "there is something of KUnit that cut.sh does not know"
+	fi
+	[ ! -f $heaps/Makefile ] || perl -pi -e '
+		s/ (\w+)\.o/-e "$ENV{heaps}\/$1.c" ? $& : ""/ge if /^dma_heap_pool-y/' $heaps/Makefile
+	perl -pi -e '
+		s/ ?\b(system-[\w-]+)\n?/-e "$ENV{selftests}\/$1.c" ? $& : ""/ge' $selftests/{Makefile,.gitignore}
+)
+
+# Put the files as they are after each patch into $work/1, $work/2 and so on.
+states() {
+	local i name n=${#names[@]}
+	cp -r "$stage" "$work/$n"
+	for ((i = n - 1; i > 0; i--)); do
+		name=${names[i]}
+		cp -r "$work/$((i + 1))" "$work/$i"
+		(cd "$work/$i" && xargs rm -- && find . -type d -empty -delete) <"$work/$name"
+		missing "$work/$i"
+		[ ! -f "$series/$name.without" ] ||
+			perl "$HARNESS/kernel/edit.pl" "the series before \"$name\"" "$kernel" "$TOP" "$work/$i" -- \
+				"$series/$name.without" || die "series/$name.without does not fit the files"
+	done
+}
+
+# figures NAME FILE...: make a table of the first FILE that exists.
+figures() {
+	local file
+	for file in "${@:2}"; do
+		[ -f "$file" ] || continue
+		awk -v name="$1" -f "$series/figures.awk" "$file"
+		grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
+			say "$file is of other sources than these"
+		return
+	done
+}
+tables() {
+	local newest
+	newest=$(supported | cut -d' ' -f1)
+	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$newest.json"
+	figures COSTS_ARM64 "$TOP"/{out,docs}/bench-"$kernel"-arm64.json
+	figures TIME "$TOP"/{out,docs}/bench-native.json
+	printf '@BASE@\n%s\n' "$(git_plain -C "$repo" log -1 --format=%s pristine | sed "s/.*as in Debian's //")"
+	! grep -qw mem_accounting "$stage/$heaps/system_heap.c" || echo @MEM_ACCOUNTING@
+	! grep -qw cc_shared "$stage/$heaps/system_heap.c" || echo @CC_SHARED@
+}
+
+fill() {	# FILE
+	awk '
+		NR == FNR && /^@.*@$/ { name = $0; table[name] = ""; next }
+		NR == FNR { table[name] = table[name] $0 "\n"; next }
+		/^@IF .*@$/ { skip = !(("@" $2) in table); next }
+		/^@END@$/ { skip = 0; next }
+		skip { next }
+		!/^@.*@$/ { print; next }
+		!($0 in table) { print "error: no table " $0 > "/dev/stderr"; exit 1 }
+		{ printf "%s", table[$0] }' "$work/tables" "$1" || die "$(basename "$1") cannot be filled in"
+}
 
 message() {	# NAME
 	local line trailers=()
@@ -45,38 +132,53 @@ message() {	# NAME
 		[ -z "$line" ] || trailers+=(--trailer "$line")
 	done < <(tr ';' '\n' <<<"${TRAILERS:-}")
 	[ -z "${SIGNOFF:-}" ] || trailers+=(--trailer "Signed-off-by: $author")
-	series_fill "$kernel" "$series/$1.message" >"$tmp/message"
-	[ -n "$(head -n 1 "$tmp/message")" ] || die "series/$1.message has no subject"
+	fill "$series/$1.message" >"$work/message"
 	[ ${#trailers[@]} = 0 ] ||
-		git_plain -C "$repo" interpret-trailers --in-place "${trailers[@]}" "$tmp/message"
+		git_plain interpret-trailers --in-place "${trailers[@]}" "$work/message"
 }
 
-git_plain -C "$repo" read-tree "$base"
-# What the kernel's own files are: executable or not.
-xargs git -C "$repo" ls-files -s -- <"$tmp/staged" >"$tmp/modes"
-parent=$base
-for ((i = 1; i <= n; i++)); do
-	name=${names[i - 1]}
-	(cd "$tmp/$i" && find . -type f | sed 's,^\./,,' | sort) >"$tmp/files"
-	(cd "$tmp/$i" && sed "s,^,$PWD/," "$tmp/files") |
-		git_plain -C "$repo" hash-object -w --no-filters --stdin-paths |
-		paste - "$tmp/files" |
-		while IFS=$'\t' read -r blob path; do
-			mode=$(awk -F'\t' -v p="$path" '$2 == p { print substr($1, 1, 6); exit }' "$tmp/modes")
-			if [ -z "$mode" ]; then
-				mode=100644
-				[ ! -x "$tmp/$i/$path" ] || mode=100755
-			fi
-			printf '%s %s\t%s\n' "$mode" "$blob" "$path"
-		done >"$tmp/entries"
-	git_plain -C "$repo" update-index --add --index-info <"$tmp/entries"
-	tree=$(git_plain -C "$repo" write-tree)
-	[ "$tree" != "$(git_plain -C "$repo" rev-parse "$parent^{tree}")" ] ||
-		die "patch $name changes nothing"
-	message "$name"
-	# A minute after the one before, so that mail programs keep the order.
-	when=$(printf '2026-01-02T00:%02d:00Z' "$i")
-	parent=$(GIT_AUTHOR_DATE=$when GIT_COMMITTER_DATE=$when \
-		git_plain -C "$repo" commit-tree "$tree" -p "$parent" -F "$tmp/message")
-	echo "$parent"
-done
+commits() {
+	local i=0 tip set name tree
+	tip=$(git_plain -C "$repo" rev-parse pristine)
+	in_state "$stage" read-tree pristine
+	for set in $(series_sets); do
+		for name in $(series_names "$set"); do
+			i=$((i + 1))
+			in_state "$work/$i" add --ignore-removal -f .
+			tree=$(in_state "$work/$i" write-tree)
+			[ "$tree" != "$(git_plain -C "$repo" rev-parse "$tip^{tree}")" ] ||
+				die "patch $name changes nothing"
+			message "$name"
+			# A minute apart, so that mail programs show them in order.
+			GIT_COMMITTER_DATE=$(printf '2026-01-02T00:%02d:00Z' "$i")
+			export GIT_COMMITTER_DATE GIT_AUTHOR_DATE=$GIT_COMMITTER_DATE
+			tip=$(git_plain -C "$repo" commit-tree "$tree" -p "$tip" -F "$work/message")
+		done
+		git_plain -C "$repo" update-ref "refs/heads/$set" "$tip"
+	done
+}
+
+mails() {
+	local base=pristine set letter
+	for set in $(series_sets); do
+		letter=(--no-cover-letter)
+		if [ -f "$series/$set.cover" ]; then
+			letter=(--cover-letter --cover-from-description=subject)
+			fill "$series/$set.cover" >"$work/cover"
+		fi
+		GIT_COMMITTER_DATE=2026-01-02T00:00:00Z git_plain -C "$repo" -c diff.noprefix=false \
+			-c "branch.$set.description=$(cat "$work/cover" 2>/dev/null)" format-patch -q \
+			"${letter[@]}" --base="$base" --full-index --no-renames --no-signature \
+			--diff-algorithm=histogram --stat=72 -o "$out/$set" "$base..$set"
+		base=$set
+	done
+}
+
+owners
+states
+tables >"$work/tables"
+rm -f "$work/index"
+commits
+mails
+rm -rf "$work"
+git_plain -C "$repo" rev-parse "$(series_sets | tail -n 1)"
