@@ -3,14 +3,14 @@
 #
 # module.sh [KDIR]: build the series as one module, system_heap_pooled.ko, for the
 # kernel whose build directory is KDIR (default: the running kernel's), and print
-# its path, out/module/RELEASE/system_heap_pooled.ko.  With MODULE_ROOT, KDIR is a
-# path in that root, and so is the compiler (distro/root.sh).
+# its path, out/module/RELEASE/system_heap_pooled.ko (with ARCH, out/ARCH/module/...).
+# With MODULE_ROOT, KDIR is a path in that root, and so is the compiler
+# (distro/root.sh).
 #
 # Promises: one line says what of KDIR is missing; nothing is written but in out/
 # and the cache; a module that is there was built from these sources without a
 # warning.
 . "$(dirname "$0")/lib.sh"
-only_x86
 
 root=${MODULE_ROOT:-}
 running=$(uname -r)
@@ -27,12 +27,25 @@ for file in Makefile Module.symvers include/config/auto.conf include/config/kern
 	[ -s "$root$kdir/$file" ] || die "no $file in $kdir: no kernel was built or installed there"
 done
 release=$(cat "$root$kdir/include/config/kernel.release")
-for option in MODULES DMABUF_HEAPS PAGE_POOL; do
+for option in MODULES DMA_SHARED_BUFFER PAGE_POOL; do
 	grep -qx "CONFIG_$option=y" "$conf" || die "linux $release is built without CONFIG_$option"
 done
-# Before 7.0 a heap could not be a module.
-grep -qP '\tdma_heap_add\t' "$root$kdir/Module.symvers" ||
-	die "linux $release does not export dma_heap_add; Debian's 7.2 and later do"
+case $(sed -n 's/^CONFIG_\(X86_64\|ARM64\)=y$/\1/p' "$conf") in
+X86_64) machine=x86_64 ;;
+ARM64) machine=aarch64 ;;
+*) machine=unknown ;;
+esac
+case ${ARCH:-$(uname -m)} in
+x86 | x86_64) wanted=x86_64 ;;
+arm64 | aarch64) wanted=aarch64 ;;
+*) wanted=$ARCH ;;
+esac
+[ "$machine" = "$wanted" ] ||
+	die "linux $release is for $machine, not $wanted: ARCH= says for which to build"
+# shrinker_alloc is the newest of what all kernels must have, from 6.7 on.
+for symbol in dma_buf_export page_pool_create shrinker_alloc; do
+	grep -qP "\t$symbol\t" "$root$kdir/Module.symvers" || die "linux $release does not export $symbol"
+done
 
 [ -n "$root" ] || "$HARNESS/kernel/deps.sh" deps-module.list
 lock_out
@@ -44,8 +57,11 @@ module=$dir/system_heap_pooled.ko
 mkdir -p "$dir"
 "$HARNESS/module/sources.sh" "$build"
 
-build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O
+build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O -u ARCH
 	make "-j$JOBS" -C "$kdir")
+[ -z "${ARCH:-}" ] || build_module+=("ARCH=$kbuild_arch" "CROSS_COMPILE=$cross")
+clang=$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$conf")
+[ -z "$clang" ] || [ -n "${LLVM:-}" ] || build_module+=("LLVM=$(! command -v "clang-$clang" >/dev/null && echo 1 || echo "-$clang")")
 say "building system_heap_pooled.ko for linux $release"
 rm -f "$module"
 if [ -n "$root" ]; then
@@ -66,6 +82,9 @@ fi >"$log" 2>&1 </dev/null || {
 sources_id >"$dir/sources"
 put "$build/system_heap_pooled.ko" "$module"
 echo "$module"
+tried=$(awk '!/^#/ && NF { print $3 }' "$HARNESS/distro/kernels.list" | sort -uV)
+grep -qxF "$(cut -d. -f1,2 <<<"$release")" <<<"$tried" ||
+	say "Nobody tried the module with linux $release yet, only with" $tried
 [ -n "$root" ] || say "To load it: insmod $module
 It becomes /dev/dma_heap/system if there is no such heap, else system_pooled; name= says
-another. Like every heap it then stays until the machine is booted anew."
+another. Like every heap it stays until reboot."

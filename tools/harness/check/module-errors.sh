@@ -8,6 +8,9 @@
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/module.XXXXXX")
 trap 'rm -rf "$tmp" "$OUT/module/0.0.0-fake"' EXIT
 kdir=$tmp/kdir
+unset ARCH LLVM
+here=X86_64 other=ARM64 other_machine=aarch64
+[ "$(uname -m)" = x86_64 ] || here=ARM64 other=X86_64 other_machine=x86_64
 
 # expect WORDS: the error of make module KDIR=$kdir.
 expect() {
@@ -30,12 +33,18 @@ build() { printf 'all:\n\t%s\n' "$1" >"$kdir/Makefile"; }
 	echo 'CONFIG_CC_VERSION_TEXT=gcc-99 (GCC) 99.1' >"$kdir/include/config/auto.conf"
 	expect "linux 0.0.0-fake is built without CONFIG_MODULES"
 	option MODULES
-	expect "without CONFIG_DMABUF_HEAPS"
-	option DMABUF_HEAPS
+	expect "without CONFIG_DMA_SHARED_BUFFER"
+	option DMA_SHARED_BUFFER
 	expect "without CONFIG_PAGE_POOL"
 	option PAGE_POOL
-	expect "does not export dma_heap_add"
-	echo "0x0 dma_heap_add vmlinux EXPORT_SYMBOL_GPL DMA_BUF_HEAP" | tr ' ' '\t' >>"$kdir/Module.symvers"
+	expect "is for unknown, not $(uname -m)"
+	option "$other"
+	expect "is for $other_machine, not $(uname -m): ARCH="
+	sed -i "s/$other/$here/" "$kdir/include/config/auto.conf"
+	for symbol in dma_buf_export page_pool_create shrinker_alloc; do
+		expect "does not export $symbol"
+		printf '0x0\t%s\tvmlinux\tEXPORT_SYMBOL_GPL\t\n' "$symbol" >>"$kdir/Module.symvers"
+	done
 	build 'gcc-99 -c x.c'
 	expect "the kernel's compiler (gcc-99 (GCC) 99.1) is not there, or not all of it: make: gcc-99: No such"
 	build "@echo \"gcc: error: cannot execute 'as'\"; false"

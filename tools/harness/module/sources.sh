@@ -20,7 +20,7 @@ perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" 7.3 "$TOP" "$stage"
 	put "$stage/include/$header" "$1/include/$header"
 done
 cp "$TOP/drivers/dma-buf/heaps/Makefile" "$heaps/heaps.mk"
-for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS/module/Kbuild"; do
+for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS"/module/{*.[ch],Kbuild}; do
 	put "$source" "$1/$(basename "$source")"
 done
 rm -rf "$stage"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the sources use and kernels from 6.12 on lack or call by another name.
+ * The compiler reads this before each file. HAVE_* comes from Kbuild, which asks
+ * the kernel's headers and Module.symvers.
+ */
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+/* Takes a token before 6.13, a string since; the sources have a string. */
+#undef MODULE_IMPORT_NS
+#define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
+
+#ifndef kzalloc_obj
+#define kzalloc_obj(obj)	((typeof(obj) *)kzalloc(sizeof(obj), GFP_KERNEL))
+#endif
+
+/* This one starts the thread, too, where there is no other. */
+#ifndef kthread_run_worker
+#define kthread_run_worker	kthread_create_worker
+#endif
+
+/* If no architecture defines it, the kernel's own is this loop or not there. */
+#ifndef clear_pages
+#define clear_pages		compat_clear_pages
+static inline void compat_clear_pages(void *addr, unsigned int nr)
+{
+	for (; nr; nr--, addr += PAGE_SIZE)
+		clear_page(addr);
+}
+#endif
+
+/* Of system_cc_shared, which the module leaves to the kernel's heap. */
+#ifndef DMA_ATTR_CC_SHARED
+#define DMA_ATTR_CC_SHARED	0
+#endif
+
+#ifndef HAVE_MEM_ACCOUNTING
+#define mem_accounting		false
+#endif
+
+/* zero_method is then direct, see module.edit. */
+#ifndef HAVE_VM_MAP_RAM
+#define vm_map_ram(pages, count, node)	((void)(pages), NULL)
+#define vm_unmap_ram(mem, count)	do { } while (0)
+#endif
