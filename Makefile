@@ -17,14 +17,14 @@ endif
 HARNESS := tools/harness
 
 help:
-	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=: on one built here)"
+	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=stable: Debian stable's)"
 	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
 	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
 	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
 	@echo "make test       every test; the last line counts them"
 	@echo "make quick      KUnit and the selftests in User Mode Linux, after each change"
 	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
-	@echo "                (ONLY=\"cloud generic rt users\" for some of them)"
+	@echo "                (ONLY=\"stable users...\" for some, see tools/harness/distro/kernels.list)"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
 	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
@@ -75,7 +75,7 @@ module:
 	@$(HARNESS)/module.sh "$(KDIR)"
 
 distro:
-	@$(HARNESS)/distro.sh $(ONLY)
+	@$(HARNESS)/distro.sh -l $(ONLY)
 
 mutants:
 	@$(HARNESS)/check/mutants.sh $(ONLY)

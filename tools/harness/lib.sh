@@ -24,6 +24,9 @@ verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 # be had (the list starts with the newest).
 supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/kernels.list"; }
 kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/kernels.list"; }
+# The same of Debian's own kernels, which the module is for.
+distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }
+distro_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/distro/kernels.list"; }
 
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {
@@ -34,7 +37,7 @@ may_be V "0 or 1" "[01]"
 may_be ACCEL "icount, wall or kvm" "icount|wall|kvm"
 may_be ARCH "x86, arm64, i386 or um" "x86|arm64|i386|um"
 if [ -n "${KERNEL:-}" ]; then
-	kernels=$(supported)
+	kernels="$(supported)${KERNEL_MODULE:+ $(distro_names)}"	# run.sh sets that
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
 fi
 

@@ -2,21 +2,36 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # run.sh: see the heap at work, beside the stock one, on the machine that counts
-# instructions: print what heap-run (bench/heap-run.c) does.  The kernel is
-# Debian's own, with the heap as a module; with KERNEL or ARCH the bench kernel,
-# made here.  Exits 0 only when the guest reported that heap-run succeeded.
+# instructions: print what heap-run (bench/heap-run.c) does.  The kernel is one of
+# Debian's own (KERNEL= a name of distro/kernels.list), with the heap as a module;
+# with KERNEL=7.3, 6.12 or ARCH alone it is the bench kernel, made here.  Exits 0 only
+# when the guest reported that heap-run succeeded.
+KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
 
+kernel=${KERNEL:-cloud}
+[ -n "${KERNEL:-}" ] || [ -z "$cross" ] || kernel=bench
+read -r _ arch _ _ boots < <(distro_row "$kernel") || boots=
+[ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0"
 lock_out
-if [ -n "${KERNEL:-}$cross" ]; then
+if [ -z "$boots" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
 	name=bench
 	what="linux $(cat "$OUT/bench/version"), built here"
 else
+	unset KERNEL
 	"$HARNESS/kernel/deps.sh" deps-run.list
-	name=$("$HARNESS/distro/kernel.sh" cloud system_pooled heap-run)
-	what="Debian's linux $(cat "$OUT/$name/version"), as it is: stock is its own heap,
+	heap=system_pooled
+	[[ $boots = *beside* ]] || heap=system
+	name=$("$HARNESS/distro/kernel.sh" "$kernel" "$heap" heap-run)
+	what="Debian's linux $(cat "$OUT/$name/version"), as it is: "
+	if [ "$heap" = system ]; then
+		what+="it has no heap,
+stock is our module (make module) with pool_limit_mb=0"
+	else
+		what+="stock is its own heap,
 pooled our module (make module)"
+	fi
 fi
 {
 	if [ "$name" != bench ]; then

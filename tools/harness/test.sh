@@ -3,7 +3,7 @@
 #
 # test.sh: every test of the project: the host checks (check/check.sh), the KUnit
 # suites, the kernel's own and our selftests (check/tests.list), some of them on
-# Debian's cloud kernel (distro/tests.list) and on arm64, and a look at what the
+# three of Debian's kernels (distro/tests.list) and on arm64, and a look at what the
 # guests' kernels printed.  With ARCH, what is in guests; BOOTS="NAME..." runs those
 # of check/boots.list and nothing else.  The last line is "N passed, N failed"; the
 # exit is 0 only when something passed and nothing failed.
@@ -49,10 +49,8 @@ for boot in $boots; do
 	boot "$boot" "$kernel" $words
 done
 if [ -z "${BOOTS:-}$arch_dir" ]; then
-	distro_boot cloud system
-	distro_boot cloud system_pooled
-	distro_boot cloud system_pooled lean
-	other arm64 ARCH=arm64 BOOTS=quick
+	for name in cloud stable stable-arm64; do distro_kernel "$name"; done
+	other arm64 ARCH=arm64 BOOTS=quick "$HARNESS/test.sh"
 fi
 if [ -z "${BOOTS:-}" ] && [[ ${ARCH:-x86} != @(i386|um) ]]; then
 	echo "== guard: allocating and closing, beside the figures in docs/"

@@ -3,9 +3,9 @@
 #
 # Tests on Debian's kernels; sourced after ../lib.sh and ../check/judge.sh.
 
-# distro_boot FLAVOUR HEAP [long|lean|time]: boot Debian's kernel of this flavour with the
-# module as HEAP, beside the kernel's heap or, as "system", in its place; run what
-# tests.list has for that, and count.  A lean guest has little memory and a disk.
+# distro_boot NAME HEAP [long|lean|time]: boot Debian's kernel NAME (kernels.list, of this
+# ARCH) with the module as HEAP, beside the kernel's heap or, as "system", instead of it;
+# run what tests.list has for that, and count.  A lean guest has little memory and a disk.
 distro_boot() {
 	local name=$1-$2 place="every beside" append=${GUEST_APPEND:-} mem=2048 disk=
 	local boot=$name
@@ -20,7 +20,7 @@ distro_boot() {
 		append="$append initcall_blacklist=system_heap_create"
 	elif [ "${3:-}" = lean ]; then
 		boot=$name-lean place='' mem=640 disk=1024
-	elif [ "$1" != cloud ]; then
+	elif [[ $1 =~ ^(generic|rt)$ ]]; then
 		append="$append numa=fake=2"
 	fi
 	local tests=$OUT/test/$boot.tests
@@ -31,4 +31,17 @@ distro_boot() {
 			awk -v heap="$2" -v when=" $place ${3:-} " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }'
 	} | sed "s/^ */$boot /" >"$tests"
 	GUEST_CPUS=2 GUEST_MEM=$mem GUEST_DISK=$disk GUEST_APPEND=$append boot "$boot" "$name"
+}
+
+# distro_kernel NAME [long]: all boots that kernels.list has of it.
+distro_kernel() {
+	local arch boots
+	read -r _ arch _ _ boots < <(distro_row "$1")
+	if [ "$arch" != "${ARCH:-x86}" ]; then
+		other "$1" "ARCH=$arch" "$HARNESS/distro.sh" ${2:+-l} "$1"
+		return
+	fi
+	[[ $boots != *instead* ]] || distro_boot "$1" system "${2:-}"
+	[[ $boots != *beside* ]] || distro_boot "$1" system_pooled ${2:+time}
+	[[ $boots != *lean* ]] || distro_boot "$1" system_pooled lean
 }

@@ -26,14 +26,18 @@ log_has() { dmesg | grep -q "$1"; }
 log_lacks() { ! log_has "$1"; }
 
 echo "TAP version 13"
-for name in a/b %s .. "''"; do
-	ok "name=$name is refused" refused "is no name for a heap" "name=$name"
+for name in a/b %s .. "''" "$(printf %064d 0)"; do
+	ok "name=$name is refused" refused "is not a name for a heap" "name=$name"
 done
 [ "$heap" = system ] ||
 	ok "a name that is taken is refused" refused "there is a heap system already" name=system
 ok "the module loads" insmod $ko
 ok "it is $heap" test -c "/dev/dma_heap/$heap"
-ok "the log says so" log_has "system_heap_pooled: /dev/dma_heap/$heap,"
+# A heap of the kernel's, or where it has none or does not add ours, a misc device.
+how="on a misc device"
+[ ! -e "/sys/class/dma_heap/$heap" ] || how="added by dma_heap_add()"
+ok "the log says so" log_has "system_heap_pooled: /dev/dma_heap/$heap, $how; "
+ok "nobody but root may use it" test "$(stat -c %a:%u:%g "/dev/dma_heap/$heap")" = 600:0:0
 ok "so does its parameter" grep -qx "$heap" $module/parameters/name
 ok "it has statistics" test -r "/sys/kernel/debug/dma_heap/$heap/stats"
 ok "it has trace events" test -d /sys/kernel/tracing/events/dma_heap

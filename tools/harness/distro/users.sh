@@ -18,7 +18,7 @@ users_archive() {
 		-o "$1.d/heap-vivid" "$HARNESS/distro/heap-vivid.c" || return 1
 	cp "$HARNESS/distro/took.sh" "$1.d/heap-took"
 	cp "$HARNESS/distro/libcamera-test.sh" "$1.d/libcamera-test"
-	/sbin/modprobe -d "$dir/generic" -S "$(cat "$dir/generic/release")" \
+	/sbin/modprobe -d "$dir" -S "$(cat "$dir/release")" \
 		--show-depends vivid >"$1.depends" || return 1
 	while read -r _ file; do
 		name=$(basename "${file%.xz}")

@@ -49,8 +49,11 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 	fi
 	# The counter that user space reads counts nanoseconds: instructions.
 	icount_cpu=$cpu,cntfrq=1000000000
+	# Debian's kernels have virtio-mmio as a module, but drive a serial card.
 	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
-		-chardev "file,id=report,path=$report")
+		-chardev "file,id=report,path=$report,append=on"
+		-chardev null,id=null -chardev "file,id=card,path=$report,append=on"
+		-device "pci-serial-2x,chardev1=null,chardev2=card")
 else
 	append="console=ttyS0,115200 reboot=t"
 	# q35 has no more than 2.75 GiB below 4 GiB, where 32 bits reach.

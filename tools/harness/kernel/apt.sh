@@ -22,12 +22,14 @@ apt_setup() {
 	done >"$apt/sources.list"
 }
 
+# With $also, packages of that architecture can be asked for, too.
 apt_private() {	# TOOL ARG...
 	local tool=$1
 	shift
 	"$tool" -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
 		-o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
 		${cross:+-o APT::Architecture="$deb_arch" -o APT::Architectures="$deb_arch"} \
+		${also:+-o APT::Architectures::=amd64 -o APT::Architectures::="$also"} \
 		-o APT::Sandbox::User=root -o Acquire::Languages=none \
 		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deps.sh [LIST]: install, by package name, what LIST asks for (default: deps.list, and
-# deps-ARCH.list if there is one) and the machine lacks.
+# deps.sh [LIST]: install, by package name, what LIST asks for (default: deps.list) and
+# the machine lacks; with what builds or runs kernels, deps-ARCH.list too if there is one.
 # Promises: apt is not touched when nothing is missing; without the right or
 # the means to install, one line names the packages and the exit is non-zero.
 . "$(dirname "$0")/../lib.sh"
 
 lists=("$HARNESS/kernel/${1:-deps.list}")
 of_arch=$HARNESS/kernel/deps-${ARCH:-x86}.list
-[ $# -gt 0 ] || [ ! -e "$of_arch" ] || lists+=("$of_arch")
+case ${1:-}${cross:+-cross} in
+'' | -cross | deps-run.list-cross) [ ! -e "$of_arch" ] || lists+=("$of_arch") ;;
+esac
 
 missing() {
 	local probe package

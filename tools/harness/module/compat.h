@@ -17,7 +17,7 @@
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
 
 #ifndef kzalloc_obj
-#define kzalloc_obj(obj)	((typeof(obj) *)kzalloc(sizeof(obj), GFP_KERNEL))
+#define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 #endif
 
 /* This one starts the thread, too, where there is no other. */
@@ -46,6 +46,12 @@ static inline void compat_clear_pages(void *addr, unsigned int nr)
 
 /* zero_method is then direct, see module.edit. */
 #ifndef HAVE_VM_MAP_RAM
-#define vm_map_ram(pages, count, node)	((void)(pages), NULL)
-#define vm_unmap_ram(mem, count)	do { } while (0)
+#define vm_map_ram		compat_map_ram
+static inline void *compat_map_ram(struct page **pages, unsigned int nr, int node)
+{
+	return NULL;
+}
+
+#define vm_unmap_ram		compat_unmap_ram
+static inline void compat_unmap_ram(const void *mem, unsigned int nr) { }
 #endif
