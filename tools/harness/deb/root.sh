@@ -1,54 +1,38 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# root.sh: print the directory of a Debian trixie root with DKMS, lintian, and the
-# headers of two kernels of trixie-backports that the module can be built for: of
-# the newest, and of the newest before its series.  It is made in the cache if it is
-# not there.  Nobody writes into it: copy it.
+# root.sh NAME...: print the directory of a Debian trixie root with DKMS and the headers
+# of the kernels NAME (distro/kernels.list, all of this ARCH); of another machine's in
+# emulation.  It is made in the cache if it is not there.  Nobody writes into it: copy it.
 #
 # Promises: packages come from the machine's own mirror, with apt's checks of
 # signature and hash; a root that is there is complete.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
 
-suite=trixie
-packages="dkms lintian man-db"
-root=$CACHE/debian/$suite-$(sha256sum <<<"$packages" | cut -c1-12)
-
-if [ -d "$root" ]; then
-	echo "$root"
-	exit 0
-fi
 [ "$(id -u)" = 0 ] || die "only root can make a Debian root"
+packages=dkms,man-db
+[ -n "$cross" ] || packages+=,lintian
+for name in "$@"; do
+	dir=$("$HARNESS/distro/fetch.sh" "$name")
+	packages+=,linux-headers-$(cat "$dir/release")
+done
+root=$CACHE/debian/trixie-$deb_arch-$(sha256sum <<<"$packages" | cut -c1-12)
+log=$CACHE/debian/log
+
 "$HARNESS/kernel/deps.sh" deps-root.list
 lock 7 debian
-[ ! -d "$root" ] || exec "$0"
-need_space 3000 "a Debian root"
-if ! apt_setup main "$suite" "$suite-backports" || ! apt_update; then
-	[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-	die "no Debian root: not in the cache, and the mirror did not answer"
+if [ ! -d "$root" ]; then
+	need_space 3000 "a Debian root"
+	apt_setup main trixie trixie-backports || die "no Debian root is in the cache"
+	say "making a Debian trixie root for $deb_arch (some minutes)"
+	rm -rf "$root.tmp"
+	mkdir -p "$CACHE/debian"
+	mmdebstrap --quiet --skip=check/qemu --variant=apt "--architectures=$deb_arch" "--include=$packages" \
+		trixie "$root.tmp" "$apt/sources.list" >"$log" 2>&1 || { tail -n 3 "$log" >&2; die "mmdebstrap failed ($log)"; }
+	# No service starts in there.
+	printf '#!/bin/sh\nexit 101\n' >"$root.tmp/usr/sbin/policy-rc.d"
+	chmod +x "$root.tmp/usr/sbin/policy-rc.d"
+	mv -T "$root.tmp" "$root"
 fi
-# 7.2 is the first one for which Debian exports dma_heap_add.
-all=$(apt_private apt-cache pkgnames linux-headers- |
-	grep -E '^linux-headers-(7\.[2-9]|7\.[1-9][0-9]|[89]\.).*-cloud-amd64$' | sort -V) ||
-	die "$suite-backports has no kernel from 7.2 on"
-newest=$(tail -n 1 <<<"$all")
-before=$(grep -v "^${newest%"${newest#linux-headers-*.*.}"}" <<<"$all" | tail -n 1) ||
-	die "$suite-backports has kernels of one series only"
-log=$CACHE/debian/log
-tmp=$root.tmp
-rm -rf "$tmp"
-mkdir -p "$tmp"
-uri=$(awk '{ for (i = 2; i < NF; i++) if ($i ~ /:\/\//) { print $i; exit } }' "$apt/sources.list")
-say "making a Debian $suite root (about two minutes)"
-debootstrap --variant=minbase "$suite" "$tmp" "$uri" >"$log" 2>&1 || die "debootstrap failed ($log)"
-sed 's/\[[^]]*\] //' "$apt/sources.list" >"$tmp/etc/apt/sources.list"
-# No service starts in there.
-printf '#!/bin/sh\nexit 101\n' >"$tmp/usr/sbin/policy-rc.d"
-chmod +x "$tmp/usr/sbin/policy-rc.d"
-say "installing $packages $before $newest"
-# shellcheck disable=SC2086 # a list of package names
-"$HARNESS/deb/chroot.sh" "$tmp" sh -c 'apt-get -q update && apt-get -qy --no-install-recommends install "$@" && apt-get clean' \
-	sh $packages "$before" "$newest" >>"$log" 2>&1 || die "apt-get failed in the new root ($log)"
-mv -T "$tmp" "$root"
 echo "$root"

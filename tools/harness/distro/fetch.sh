@@ -33,7 +33,7 @@ get_root() {
 	for dir in bin sbin lib lib64; do ln -s usr/$dir "$tmp/new/$dir"; done
 	unpack "$tmp"
 	ln -s mawk "$tmp/new/usr/bin/awk"
-	mkdir -p "$tmp/new/proc" "$tmp/new/tmp" "$tmp/new/mnt"
+	mkdir -p "$tmp"/new/{proc,sys,dev,tmp,mnt}
 	mv -T "$tmp/new" "$root"
 }
 

@@ -18,6 +18,8 @@ distro_boot() {
 	if [ "$2" = system ]; then
 		place="every instead"
 		append="$append initcall_blacklist=system_heap_create"
+		# Memory that no buffer can have, and MemAvailable counts.
+		[ -z "$cross" ] || append="$append cma=0"
 	elif [ "${3:-}" = lean ]; then
 		boot=$name-lean place='' mem=640 disk=1024
 	elif [[ $1 =~ ^(generic|rt)$ ]]; then

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (from fetch.sh), with DIR
-# as /mnt.  What is mounted for it is in a namespace of its own, and gone with it,
-# however it ends.
+# root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (from fetch.sh or deb/root.sh),
+# with DIR as /mnt, and /proc, /sys and /dev.  What is mounted for it is in a namespace
+# of its own, and gone with it, however it ends.
 set -euo pipefail
 
 user=()
 [ "$(id -u)" = 0 ] || user=(--user --map-root-user)
 # shellcheck disable=SC2016 # for the shell inside
 exec unshare "${user[@]}" --mount --propagation private sh -c '
-	mount --rbind /proc "$1/proc" && mount --bind "$2" "$1/mnt" && root=$1 && shift 2 &&
-	exec chroot "$root" /usr/bin/env -i PATH=/usr/bin LC_ALL=C DEB_BUILD_ARCH=amd64 "$@"' \
+	for dir in proc sys dev; do mount --rbind "/$dir" "$1/$dir" || exit; done
+	mount --bind "$2" "$1/mnt" && root=$1 && shift 2 &&
+	exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/root \
+		DEBIAN_FRONTEND=noninteractive "$@"' \
 	sh "$@"

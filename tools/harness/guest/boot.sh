@@ -52,7 +52,7 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 	# Debian's kernels have virtio-mmio as a module, but drive a serial card.
 	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
 		-chardev "file,id=report,path=$report,append=on"
-		-chardev null,id=null -chardev "file,id=card,path=$report,append=on"
+		-chardev "null,id=null" -chardev "file,id=card,path=$report,append=on"
 		-device "pci-serial-2x,chardev1=null,chardev2=card")
 else
 	append="console=ttyS0,115200 reboot=t"
