@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # deb.sh [DIR]: build the Debian packages system-heap-pooled-dkms, with the module's
-# sources, and dma-heap-stat into DIR (default: out/deb), with their source package, and
+# sources, and dma-heap into DIR (default: out/deb), with their source package, and
 # print the paths of the two.  The first is for every architecture, the other for this
 # machine's.  deb/debian/ says what they are made of.
 #   AUTHOR="Name <mail>"    their maintainer, by default that of the last commit
@@ -30,7 +30,7 @@ log=$OUT/deb.log
 rm -rf "$OUT/deb.build"
 mkdir -p "$source" "$dir"
 "$HARNESS/module/sources.sh" "$source/module"
-cp -r "$TOP/tools/dma-heap-stat" "$HARNESS/deb/debian" "$source"
+cp -r "$TOP/tools/dma-heap" "$HARNESS/deb/debian" "$source"
 sed -i "s/@AUTHOR@/$author/" "$source/debian/control"
 cat >"$source/debian/changelog" <<EOF
 system-heap-pooled ($VERSION) unstable; urgency=medium
@@ -56,4 +56,4 @@ EOF
 rm -r "$source"
 mv "$OUT/deb.build"/* "$dir"
 rmdir "$OUT/deb.build"
-ls "$dir/system-heap-pooled-dkms_${VERSION}_all.deb" "$dir/dma-heap-stat_${VERSION}_"*.deb
+ls "$dir/system-heap-pooled-dkms_${VERSION}_all.deb" "$dir/dma-heap_${VERSION}_"*.deb

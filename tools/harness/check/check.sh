@@ -43,7 +43,7 @@ while read -r file; do
 		result "kernel-doc $file" "$found"
 		;;
 	esac
-done < <(sources; find "$HARNESS/guest/tests" "$TOP/tools/dma-heap-stat" -name '*.[ch]' | sort)
+done < <(sources; find "$HARNESS/guest/tests" "$TOP/tools/dma-heap" -name '*.[ch]' | sort)
 
 result "shellcheck tools/harness .ci/run" \
 	"$(complaint shellcheck -f gcc "$HARNESS"/*.sh "$HARNESS"/*/*.sh "$TOP/.ci/run")"
@@ -62,7 +62,7 @@ for edits in "$HARNESS"/kernel/backport/*.edit; do
 	result "backport to $name" "$found"
 done
 
-result "dma-heap-stat" "$(complaint "$HARNESS/check/dma-heap-stat.sh")"
+result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
 result "variables are checked" "$(complaint "$HARNESS/check/variables.sh")"
 result "make module says what is missing" "$(complaint "$HARNESS/check/module-errors.sh")"
 result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh")"

@@ -18,7 +18,7 @@ mkdir -p "$work"
 # Of the kernel that would come after this one
 sed "s/vermagic=$release/vermagic=${release/./,}/" "$bin/system_heap_pooled.ko" >"$work/other.ko"
 
-gcc -O2 -o "$work/dma-heap-stat" -static "$TOP/tools/dma-heap-stat/dma-heap-stat.c"
+gcc -O2 -o "$work/dma-heap" -static "$TOP"/tools/dma-heap/*.c
 gcc -O2 -o "$work/heap-clock" "$HARNESS/bench/heap-clock.c"
 khz=$("$work/heap-clock")
 
@@ -44,7 +44,7 @@ programs() {
 	echo "file /repo/out/try/heap-try $bin/heap-try 755 0 0"
 	echo "file /repo/$module $bin/system_heap_pooled.ko 644 0 0"
 	echo "file /other/$module $work/other.ko 644 0 0"
-	echo "file /bin/dma-heap-stat $work/dma-heap-stat 755 0 0"
+	echo "file /bin/dma-heap $work/dma-heap 755 0 0"
 	echo "slink /usr/bin/env /bin/busybox 777 0 0"
 	echo "slink /other/tools /repo/tools 777 0 0"
 } >"$work/list"
@@ -88,7 +88,7 @@ other 60 ${try/repo/other}
 remove 10 rm /other/$module
 headers 60 ${try/repo/other}
 first 900 $try
-stat 30 dma-heap-stat 1 2
+stat 30 dma-heap stat 1 2
 json 10 cat /repo/out/try.json
 second 900 $try
 EOF
@@ -102,7 +102,7 @@ import json, sys
 found = {(r["op"], r["heap"], r["size"]) for r in json.load(sys.stdin)["results"] if r["n"] > 0}
 if len(found) != 6 * 3 * 5:
 	print(len(found), "results")' 2>&1 <"$work/try.json")"
-result "dma-heap-stat finds the heap" "$([ "$(said stat | grep -c '^ *[0-9]')" = 2 ] || said stat)"
+result "dma-heap stat finds the heap" "$([ "$(said stat | grep -c '^ *[0-9]')" = 2 ] || said stat)"
 result "it measures with the module that is there" "$(measures second "is loaded already")"
 said first >&2
 result_end

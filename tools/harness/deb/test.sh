@@ -53,7 +53,7 @@ installed() {
 	done
 	! grep -rE 'warning:|WARNING:' "$root/var/lib/dkms/$name/$1" || true
 }
-# Prints the file's name of the DKMS package; dma-heap-stat is beside it.
+# Prints the file's name of the DKMS package; dma-heap is beside it.
 made() { env -u ARCH "VERSION=$1" "$HARNESS/deb.sh" "$work/deb" 2>>"$log" | sed -n 's,.*/,,; /dkms/p'; }
 
 run() {
@@ -74,12 +74,12 @@ run() {
 	result "the module is there for $(kernels | xargs)" "$(installed 0.1)"
 	result "nothing loads it" "$(grep -rls system_heap_pooled "$root/etc" || true)"
 	if [ -z "$cross" ]; then
-		step "dma-heap-stat" sh -c 'dpkg -i /mnt/dma-heap-stat_0.1_*.deb && dma-heap-stat 1 2 3 2>&1 | grep usage: &&
-			! MANWIDTH=80 man --warnings dma-heap-stat 2>&1 >/dev/null | grep .'
+		step "dma-heap" sh -c 'dpkg -i /mnt/dma-heap_0.1_*.deb && dma-heap stat 1 2 3 2>&1 | grep usage: &&
+			! MANWIDTH=80 man --warnings dma-heap 2>&1 >/dev/null | grep .'
 		step "upgrade" dpkg -i "/mnt/$two"
 		result "the module is there after the upgrade" "$(installed 0.2)"
-		step "remove" dpkg -r "$package" dma-heap-stat
-		step "purge" dpkg -P "$package" dma-heap-stat
+		step "remove" dpkg -r "$package" dma-heap
+		step "purge" dpkg -P "$package" dma-heap
 		files >"$work/after"
 		result "nothing is left" "$(diff "$work/before" "$work/after" || true)"
 	fi

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a pooled DMA-BUF heap holds and does, a line each interval, from its
- * statistics in debugfs; see dma-heap-stat.8
+ * statistics in debugfs; see dma-heap.8
  */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
 
-#include <linux/magic.h>
+#include "heap.h"
 
-#define DEBUGFS		"/sys/kernel/debug"
 #define WIDTH		8
 #define MAX_ORDERS	8
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* The first ones are what is held now, the others grow. */
 #define NR_HELD		2
@@ -53,38 +49,11 @@ struct stats {
 	int nr_orders;
 };
 
-static const char *dir = DEBUGFS "/dma_heap";
 static bool by_order;
 
-static void help(void)
+static noreturn void no_heaps(void)
 {
-	errx(1, "usage: dma-heap-stat [-o] [-s HEAP] [-d DIR] [INTERVAL [COUNT]]");
-}
-
-static unsigned int parse(const char *text, const char *what)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || !value ||
-	    value > 1000000000)
-		errx(1, "%s %s: a whole number from 1 to 1000000000 is wanted",
-		     what, text);
-	return value;
-}
-
-static void no_heaps(void)
-{
-	struct statfs fs;
-
-	if (errno == EACCES)
-		errx(1, "%s: only root may look there", dir);
-	if (!strncmp(dir, DEBUGFS "/", strlen(DEBUGFS "/")) &&
-	    (statfs(DEBUGFS, &fs) || fs.f_type != DEBUGFS_MAGIC))
-		errx(1, "no debugfs; mount -t debugfs none " DEBUGFS);
-	errx(1, "%s: no heap of this kernel has statistics", dir);
+	errx(FAILED, "%s: %s", stats_dir, no_stats());
 }
 
 /*
@@ -99,7 +68,7 @@ static const char *find_heap(const char *wanted)
 	int n = 0;
 	DIR *d;
 
-	d = opendir(dir);
+	d = opendir(stats_dir);
 	if (!d)
 		no_heaps();
 	while ((entry = readdir(d))) {
@@ -120,7 +89,7 @@ static const char *find_heap(const char *wanted)
 	if (!n)
 		no_heaps();
 	if (wanted || n > 1)
-		errx(1, "no statistics of a heap %s; there are those of:%s",
+		errx(FAILED, "no statistics of a heap %s; there are those of:%s",
 		     wanted ?: "system", names);
 	return name;
 }
@@ -136,7 +105,7 @@ static void read_stats(const char *path, struct stats *s)
 	memset(s, 0, sizeof(*s));
 	file = fopen(path, "r");
 	if (!file)
-		err(1, "%s", path);
+		err(FAILED, "%s", path);
 	/* From boot, so that a first difference is one to nothing at boot. */
 	clock_gettime(CLOCK_BOOTTIME, &ts);
 	s->ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
@@ -162,11 +131,11 @@ static void read_stats(const char *path, struct stats *s)
 		}
 	}
 	if (ferror(file))
-		err(1, "%s", path);
+		err(FAILED, "%s", path);
 	fclose(file);
 	/* HITS and MISSES have no line of their own. */
 	if (!s->nr_orders || found != ARRAY_SIZE(columns) - 2)
-		errx(1, "%s: in a format that this program does not know", path);
+		errx(FAILED, "%s: in a format that this program does not know", path);
 }
 
 static void print_group(const char *title, int nr_columns)
@@ -235,6 +204,35 @@ static void print_stats(const struct stats *s, const struct stats *last)
 	putchar('\n');
 }
 
+static void print_json(const char *heap, const struct stats *s,
+		       const struct stats *last)
+{
+	double seconds = (s->ns - last->ns) / 1e9;
+	unsigned int i;
+	int j;
+
+	printf("{\"heap\":");
+	print_string(heap);
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		if (i < NR_HELD)
+			printf(",\"%s_bytes\":%llu", columns[i].title, s->bytes[i]);
+		else
+			printf(",\"%s_bytes_per_second\":%.0f", columns[i].title,
+			       (s->bytes[i] - last->bytes[i]) / seconds);
+	}
+	printf(",\"orders\":[");
+	for (j = 0; j < s->nr_orders; j++) {
+		const struct order *o = &s->order[j], *before = &last->order[j];
+
+		printf("%s{\"order\":%u,\"cached\":%llu,", j ? "," : "", o->order,
+		       o->cached);
+		printf("\"hits_per_second\":%.0f,\"misses_per_second\":%.0f}",
+		       (o->hits - before->hits) / seconds,
+		       (o->misses - before->misses) / seconds);
+	}
+	puts("]}");
+}
+
 /* Lines that fit on a screen below the header */
 static unsigned int screen_lines(void)
 {
@@ -245,44 +243,38 @@ static unsigned int screen_lines(void)
 	return size.ws_row - 3;
 }
 
-int main(int argc, char **argv)
+int cmd_stat(int argc, char **argv)
 {
 	unsigned int interval = 0, count = 1, i;
 	struct stats now, last = {};
-	const char *heap = NULL;
+	const char *heap;
 	char path[4096];
-	int opt;
 
-	opterr = 0;
-	while ((opt = getopt(argc, argv, "+os:d:")) >= 0) {
-		if (opt == 'o')
-			by_order = true;
-		else if (opt == 's')
-			heap = optarg;
-		else if (opt == 'd')
-			dir = optarg;
-		else
-			help();
-	}
+	while (next_option(argc, argv, "o") >= 0)
+		by_order = true;
 	if (argc - optind > 2)
-		help();
+		usage();
 	if (argc > optind) {
-		interval = parse(argv[optind], "interval");
+		interval = parse_number(argv[optind], "interval");
 		count = 0;
 	}
 	if (argc > optind + 1)
-		count = parse(argv[optind + 1], "count");
+		count = parse_number(argv[optind + 1], "count");
 
-	snprintf(path, sizeof(path), "%s/%s/stats", dir, find_heap(heap));
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	heap = find_heap(wanted_heap);
+	snprintf(path, sizeof(path), "%s/%s/stats", stats_dir, heap);
 	for (i = 0; !count || i < count; i++) {
 		if (i)
 			sleep(interval);
 		read_stats(path, &now);
-		if (i % screen_lines() == 0)
-			print_header(&now);
-		print_stats(&now, &last);
+		if (json) {
+			print_json(heap, &now, &last);
+		} else {
+			if (i % screen_lines() == 0)
+				print_header(&now);
+			print_stats(&now, &last);
+		}
 		last = now;
 	}
-	return 0;
+	return DONE;
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Preloaded into a program, it makes every file a DMA-BUF heap, with buffers that are
+ * files in memory. FAKE_HEAP says what is wrong with the heap:
+ *
+ *   stale    the last byte is not zero
+ *   shared   somebody writes into the buffer before
+ *   short    a page is missing
+ *   closed   the buffer cannot be mapped for writing
+ *   full     there is no memory
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include <linux/dma-heap.h>
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	const char *fault = getenv("FAKE_HEAP");
+	struct dma_heap_allocation_data *data;
+	static int before = -1;
+	va_list ap;
+
+	va_start(ap, request);
+	data = va_arg(ap, void *);
+	va_end(ap);
+	if (request != DMA_HEAP_IOCTL_ALLOC || !strcmp(fault, "full")) {
+		errno = request == DMA_HEAP_IOCTL_ALLOC ? ENOMEM : ENOTTY;
+		return -1;
+	}
+	fd = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0 || ftruncate(fd, data->len))
+		return -1;
+	if (!strcmp(fault, "stale") && pwrite(fd, "\xa5", 1, data->len - 1) != 1)
+		return -1;
+	if (!strcmp(fault, "short") && ftruncate(fd, data->len - getpagesize()))
+		return -1;
+	if (!strcmp(fault, "closed") && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE))
+		return -1;
+	if (!strcmp(fault, "shared")) {
+		if (before >= 0 && (pwrite(before, "\xa5", 1, 0) != 1 || close(before)))
+			return -1;
+		before = dup(fd);
+	}
+	data->fd = fd;
+	return 0;
+}
