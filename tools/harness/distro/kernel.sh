@@ -50,6 +50,9 @@ compile() {	# SOURCE [FLAG...]
 compile "$HARNESS/guest/init.c"
 for program in "$@"; do compile "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
+	compile "$HARNESS/distro/heap-hold.c"
+	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
+	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
 	for source in "$selftests/dmabuf-heaps/dmabuf-heap.c" "$ours"/*.c "$HARNESS"/guest/tests/*.c; do
 		# The machine may have no drm headers.
 		compile "$source" -D_GNU_SOURCE -D__user= -I "$selftests" -I "$ours" \
@@ -59,6 +62,9 @@ fi
 
 keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-load.sh" module-load
+"${cross}gcc" -O2 -Wall -static -o "$made/dma-heap" "$TOP"/tools/dma-heap/*.c >>"$log" 2>&1 ||
+	die "compiling dma-heap failed ($log)"
+keep "$made/dma-heap" dma-heap
 # Cloud kernels have no vgem.
 /sbin/modprobe -d "$dir" -S "$release" --show-depends vgem 2>>"$log" >"$made/depends" || : >"$made/depends"
 while read -r _ file; do

@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# dma-heap-test HEAP: run in the guest: dma-heap with a heap that has a pool, and the
+# commands of the page for administrators, which must print what is in the page.
+# What needs no heap is in check/dma-heap.sh.  Prints KTAP lines.
+
+heap=$1
+debug=/sys/kernel/debug/dma_heap/$heap
+params=/sys/module/system_heap_pooled/parameters
+page=/bin/dma-heap-system.rst
+n=0
+
+ok() {	# WHAT COMMAND...
+	n=$((n + 1))
+	what=$1
+	shift
+	if "$@"; then
+		echo "ok $n $what"
+	else
+		sed 's/^/# /' /tmp/said
+		echo "not ok $n $what"
+	fi
+}
+# run STATUS WORDS COMMAND...: it ends with the STATUS, and says the WORDS.
+run() {
+	status=$1 words=$2
+	shift 2
+	"$@" >/tmp/said 2>&1
+	code=$?
+	echo "$*: $code" >>/tmp/said
+	[ "$code" = "$status" ] && grep -qF -- "$words" /tmp/said
+}
+# shellcheck disable=SC2086 # options
+fill() { run "$1" "$2" dma-heap fill -s "$heap" $3; }
+nobody() { run "$1" "$2" su -s /bin/sh nobody -c "$3"; }
+stat() { sed -n "s/^$1 //p" "$debug/stats"; }
+pool_is() {	# MIB [LESS]
+	have=$(stat pool_bytes)
+	echo "the pool has $have bytes" >>/tmp/said
+	[ "$have" -le $(($1 << 20)) ] && [ "$have" -ge $((($1 - ${2:-0}) << 20)) ]
+}
+drain() { echo 1 >"$debug/drain"; }
+
+two_fills() {
+	drain
+	dma-heap fill 40M -s "$heap" >/tmp/other 2>&1 &
+	fill 0 "" 40M && wait $! && cat /tmp/other >>/tmp/said && pool_is 80
+}
+memory_short() {
+	drain
+	total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+	echo "$total" >$params/pool_limit_mb
+	fill 2 "memory is short" 1700M
+	ret=$?
+	echo "$limit" >$params/pool_limit_mb
+	part=$(sed -n 's/.* holds \([0-9]*\)\..*/\1/p' /tmp/said)
+	[ $ret = 0 ] && [ "$((part * 100))" -ge $((total * 60)) ] && [ "$((part * 100))" -le $((total * 80)) ]
+}
+pressure() {
+	drain
+	echo "some avg10=$1 avg60=0.00 avg300=0.00 total=0" >/tmp/pressure
+	mount --bind /tmp/pressure /proc/pressure/memory
+	fill "$2" "$3" 8M
+	ret=$?
+	umount /proc/pressure/memory
+	return $ret
+}
+interrupted() {
+	drain
+	dma-heap fill 200M -b 4K -s "$heap" >/tmp/said 2>&1 &
+	usleep 500000
+	kill -INT $!
+	wait $!
+	[ $? = 2 ] && grep -q "interrupted" /tmp/said && [ "$(stat pool_bytes)" -gt 0 ]
+}
+nice_is() {	# VALUE OPTION
+	drain
+	# shellcheck disable=SC2086 # no option is none
+	dma-heap fill 200M -b 4K $2 -s "$heap" >/tmp/said 2>&1 &
+	usleep 300000
+	nice=$(cut -d' ' -f19 /proc/$!/stat)
+	kill $!
+	wait $!
+	[ "$nice" = "$1" ]
+}
+# In JSON: of the process with this COMMAND, its buffers, MiB, of these by descriptor and
+# mapped; of the heap, buffers and MiB.
+process() { run 0 "\"command\":\"$1\",\"heap\":\"$heap\",\"buffers\":$2,\"bytes\":$(($3 << 20)),\"fd_bytes\":$(($4 << 20)),\"mapped_bytes\":$(($5 << 20))}" dma-heap who --json; }
+all() { run 0 "{\"heap\":\"$heap\",\"buffers\":$1,\"bytes\":$(($2 << 20))}" dma-heap who --json; }
+in_order() { dma-heap who >/tmp/said && [ "$(awk '$2 == "hold" { print $3 }' /tmp/said | tr '\n' ' ')" = "child parent " ]; }
+
+# The commands of the page, and patterns of the lines that it has of their output
+page_commands() { sed -n '/^Trace events/,$s/^  # //p' $page; }
+patterns() { sed -n 's/^  *//; /^{ common_pid\|dma_heap_alloc: /s/[0-9][0-9]*/N/gp' "$@" | tr -s ' ' | sed 's/ \[N\] .* N\.N:/ N:/' | sort -u; }
+as_page() {
+	drain
+	page_commands >/tmp/commands
+	patterns $page >/tmp/wanted
+	sh -e /tmp/commands >/tmp/said 2>&1 || return 1
+	patterns /tmp/said >/tmp/printed
+	[ "$(wc -l </tmp/wanted)" -ge 2 ] && ! grep -vxFf /tmp/printed /tmp/wanted
+}
+
+echo "TAP version 13"
+echo "nobody:x:65534:65534::/:/bin/sh" >/etc/passwd
+limit=$(cat $params/pool_limit_mb)
+kib=$(awk '/^KernelPageSize/ { print $2; exit }' /proc/self/smaps)	# in a page
+# shellcheck disable=SC3045 # busybox has it
+ulimit -n 65536
+
+drain
+refused=$(stat refused_bytes)
+ok "fill" fill 0 "the pool holds 96.0 MiB more" 96M
+ok "the pool holds it" pool_is 96
+ok "as pages of order 8" grep -q "^8 $((96 * 1024 / (256 * kib))) " "$debug/stats"
+ok "fill more" fill 0 "32.0 MiB more" 32M
+ok "the pool holds both" pool_is 128
+ok "fill by 16 pages" fill 0 "" "1M -b $((16 * kib))K"
+ok "the pool has their pages" grep -q "^4 $((1024 / (16 * kib))) " "$debug/stats"
+ok "fill to the limit" fill 2 "at its limit" "${limit}M"
+ok "the pool is full" pool_is "$limit" 1
+ok "the queue had room for all" test "$(stat refused_bytes)" = "$refused"
+ok "fill a full pool" fill 2 "" 16M
+ok "fill more than the limit" fill 1 "pool_limit_mb is $limit" "$((limit + 1))M"
+ok "fill with buffers that the queue does not take" fill 1 "the queue takes" "8M -b ${limit}M"
+ok "two at once" two_fills
+ok "fill when memory is short" memory_short
+ok "fill under pressure" pressure 30.00 2 "memory is short"
+ok "fill under a little pressure" pressure 3.00 0 "8.0 MiB more"
+ok "fill for a second" fill 2 "the time is over" "200M -b 4K -t 1"
+ok "fill, interrupted" interrupted
+drain
+ok "fill with too many buffers" run 2 "use larger buffers" sh -c "ulimit -n 100; dma-heap fill 8M -b 4K -s $heap"
+ok "the pool has those" pool_is 1 1
+ok "fill is nice" nice_is 19 ""
+ok "fill -n is not" nice_is 0 -n
+echo 0 >$params/pool_limit_mb
+ok "fill when the pool is off" fill 1 "the pool is off" 8M
+ok "the same without statistics" fill 2 "it is off, full" "8M -d /none"
+echo "$limit" >$params/pool_limit_mb
+drain
+umount /sys/kernel/debug
+ok "fill without debugfs" fill 0 "no debugfs" 96M
+ok "who without debugfs" run 0 "bufinfo: cannot be read" dma-heap who
+ok "stat without debugfs" run 1 "no debugfs" dma-heap stat
+ok "test without debugfs" run 0 "every byte was zero" dma-heap test -t 3 -s "$heap"
+mount -t debugfs none /sys/kernel/debug
+ok "the pool has what was filled" pool_is 112 16
+ok "fill without rights" nobody 1 "only root may use it" "dma-heap fill 8M -s $heap"
+chmod 666 "/dev/dma_heap/$heap"
+ok "fill by another user" nobody 0 "only root may look there" "dma-heap fill 8M -s $heap"
+chmod 600 "/dev/dma_heap/$heap"
+
+heap-hold &
+hold=$!
+while [ ! -e /tmp/held ]; do usleep 10000; done
+ok "who has descriptors" process "hold parent" 2 9 9 0
+ok "who has mappings" process "hold child" 2 10 0 10
+ok "shared buffers count once" all 3 11
+ok "the largest is first" in_order
+ok "who, as another user" nobody 0 "processes of others could not be looked at" "dma-heap who"
+ok "who of another heap" run 0 '"processes":[],"heaps":[]' dma-heap who --json -s none
+kill $hold
+ok "test in JSON" run 0 '"fault":null' dma-heap test -t 2 -s "$heap" --json
+ok "what the page shows" as_page
+sed 's/^/# /' /tmp/said
+echo "1..$n"

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * heap-hold: hold buffers of a heap until it is killed, for dma-heap who to find
+ *
+ *   parent  descriptors of 8 MiB and 1 MiB
+ *   child   the 8 MiB mapped, without a descriptor; 2 MiB of its own, mapped only
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "heap.h"
+
+int main(void)
+{
+	int heap, shared, own;
+
+	progname = "heap-hold";
+	heap = heap_open(HEAP_NAME);
+	shared = heap_alloc(heap, 8 * MIB);
+	prctl(PR_SET_NAME, "hold parent");
+	if (fork()) {
+		heap_alloc(heap, MIB);
+		pause();
+	}
+	prctl(PR_SET_NAME, "hold child");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	own = heap_alloc(heap, 2 * MIB);
+	heap_map(shared, 8 * MIB);
+	heap_map(own, 2 * MIB);
+	close(shared);
+	close(own);
+	close(open("/tmp/held", O_CREAT | O_WRONLY, 0600));
+	pause();
+	return 0;
+}
