@@ -5,6 +5,7 @@
  *
  *   boot    the first bursts of this heap since boot        op 1st, 2nd, 3rd
  *   burst   pool and queue are empty                        op 1st, 2nd, 3rd
+ *   filled  the same, and then dma-heap has filled the pool op 1st, 2nd, 3rd
  *
  * Measured is what the application waits for, to have all twelve.
  */
@@ -74,6 +75,15 @@ static void bench_bursts(const char *name)
 			bursts(heap, run);
 		}
 		report("burst", name, RUNS);
+	}
+	if (pooled && wanted("filled")) {
+		for (run = 0; run < RUNS; run++) {
+			drained();
+			if (system("exec dma-heap fill 96M -s " HEAP_NAME " >/dev/null"))
+				fail("dma-heap fill has failed");
+			bursts(heap, run);
+		}
+		report("filled", name, RUNS);
 	}
 	close(heap);
 }

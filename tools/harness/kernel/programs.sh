@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # programs.sh DIR NAME: compile what runs in the guest of kernel NAME into
-# out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, and
+# out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, dma-heap, and
 # the tests that stay here (guest/tests/), and the selftests of the grafted tree by
 # the kernel's own kselftest makefiles.
 # All are static, and see the user-space headers of that very kernel.  With them are
@@ -47,6 +47,10 @@ compile "$HARNESS/guest/init.c" init
 for source in "$HARNESS"/bench/*.c; do
 	[ ! -e "$source" ] || compile "$source" "$(basename "$source" .c)"
 done
+
+"${cross}gcc" -O2 -Wall -static -isystem "$headers" -o "$build/guest/dma-heap" "$TOP"/tools/dma-heap/*.c \
+	>>"$log" 2>&1 || failed dma-heap
+keep "$build/guest/dma-heap" dma-heap
 
 selftests=$tree/tools/testing/selftests
 for source in "$HARNESS"/guest/tests/*.c; do
