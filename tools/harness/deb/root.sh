@@ -12,7 +12,7 @@
 
 [ "$(id -u)" = 0 ] || die "only root can make a Debian root"
 packages=dkms,man-db
-[ -n "$cross" ] || packages+=,lintian
+[ -n "$cross" ] || packages+=,lintian,systemd,udev
 for name in "$@"; do
 	dir=$("$HARNESS/distro/fetch.sh" "$name")
 	packages+=,linux-headers-$(cat "$dir/release")

@@ -76,6 +76,10 @@ run() {
 	if [ -z "$cross" ]; then
 		step "dma-heap" sh -c 'dpkg -i /mnt/dma-heap_0.1_*.deb && dma-heap stat 1 2 3 2>&1 | grep usage: &&
 			! MANWIDTH=80 man --warnings dma-heap 2>&1 >/dev/null | grep .'
+		step "the service and the udev rule are right" sh -c '! { systemd-analyze verify dma-heap-fill.service;
+			udevadm verify --no-summary /usr/share/doc/dma-heap/examples/60-dma-heap.rules; } 2>&1 | grep .'
+		result "they are off" "$(find "$root/etc/systemd" -name 'dma-heap*'; find "$root/etc/udev" "$root/usr/lib/udev" -name '*dma-heap*'
+			grep '^DMA_HEAP_FILL=..*[^"]' "$root/etc/default/dma-heap-fill" || true)"
 		step "upgrade" dpkg -i "/mnt/$two"
 		result "the module is there after the upgrade" "$(installed 0.2)"
 		step "remove" dpkg -r "$package" dma-heap
