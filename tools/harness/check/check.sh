@@ -65,6 +65,7 @@ done
 result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
 result "variables are checked" "$(complaint "$HARNESS/check/variables.sh")"
 result "make module says what is missing" "$(complaint "$HARNESS/check/module-errors.sh")"
+result "each mutant finds its text" "$("$HARNESS/check/mutants.sh" --check 2>&1)"
 result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh")"
 
 "$HARNESS/kernel/config.sh" "$1" debug
