@@ -286,7 +286,7 @@ int cmd_fill(int argc, char **argv)
 		buffer_size = queue_limit < 8 * MIB ? queue_limit : 8 * MIB;
 	buffer_size = (buffer_size + page_size - 1) / page_size * page_size;
 	if (buffer_size > queue_limit)
-		errx(FAILED, "buffers of %llu KiB are not kept: the queue takes %llu KiB",
+		errx(FAILED, "buffers of %llu KiB are not cached: the queue takes %llu KiB",
 		     buffer_size / 1024, queue_limit / 1024);
 	lock_heap(name);
 	if (nice)

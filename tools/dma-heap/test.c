@@ -44,7 +44,7 @@ static bool is_right(const struct buffer *b, const char *when)
 		if (b->data[i] == want)
 			continue;
 		snprintf(fault, sizeof(fault),
-			 "%s: byte %zu of a buffer of %zu is of 0x%llx, not of 0x%llx",
+			 "%s: byte %zu of %zu has 0x%llx instead of 0x%llx",
 			 when, i * sizeof(*b->data), b->len,
 			 b->data[i], want);
 		return false;

@@ -155,7 +155,7 @@ chmod 600 "/dev/dma_heap/$heap"
 heap-hold &
 hold=$!
 while [ ! -e /tmp/held ]; do usleep 10000; done
-ok "who has descriptors" process "hold parent" 2 9 9 0
+ok "who has descriptors" process "hold parent" 2 9 9 1
 ok "who has mappings" process "hold child" 2 10 0 10
 ok "shared buffers count once" all 3 11
 ok "the largest is first" in_order

@@ -2,7 +2,7 @@
 /*
  * heap-hold: hold buffers of a heap until it is killed, for dma-heap who to find
  *
- *   parent  descriptors of 8 MiB and 1 MiB
+ *   parent  descriptors of 8 MiB and 1 MiB, the latter twice, and mapped
  *   child   the 8 MiB mapped, without a descriptor; 2 MiB of its own, mapped only
  */
 #include <signal.h>
@@ -19,7 +19,7 @@ int main(void)
 	shared = heap_alloc(heap, 8 * MIB);
 	prctl(PR_SET_NAME, "hold parent");
 	if (fork()) {
-		heap_alloc(heap, MIB);
+		heap_map(dup(heap_alloc(heap, MIB)), MIB);
 		pause();
 	}
 	prctl(PR_SET_NAME, "hold child");
