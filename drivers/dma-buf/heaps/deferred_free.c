@@ -66,13 +66,12 @@ static void deferred_free_account_buffer(struct deferred_free *queue,
 				      sg->length >> PAGE_SHIFT);
 }
 
+/* The caller holds the lock. */
 static void deferred_free_uncount(struct deferred_free *queue,
 				  unsigned long nr_pages)
 {
-	guard(spinlock)(&queue->lock);
 	WRITE_ONCE(queue->nr_pages, queue->nr_pages - nr_pages);
-	if (!queue->nr_pages)
-		WRITE_ONCE(queue->behind, false);
+	queue->low = min(queue->low, queue->nr_pages);
 }
 
 static void heap_sgl_free(struct deferred_free *queue, struct heap_sgl *sgl)
@@ -212,42 +211,55 @@ static unsigned long deferred_free_run(struct deferred_free *queue,
 	heap_batch_flush(queue);
 	/* The limit may be lower now, and a bulk allocation may have exceeded it. */
 	heap_cache_trim(queue->cache);
-	deferred_free_uncount(queue, done);
+	scoped_guard(spinlock, &queue->lock)
+		deferred_free_uncount(queue, done);
 
 	return done;
 }
 
 /*
- * An allocation that follows a close at once finds the pages in the CPU's cache, and
- * the thread would only compete for memory bandwidth. So it waits for another tick if
- * more was reused than is queued now, but not if the queue fills up.
+ * How much to zero now: what has been queued for a whole tick. Younger pages may be
+ * reused at once by a task that allocates and closes in a loop. The CPU still caches
+ * those, and the thread would compete for memory bandwidth.
  */
-static bool deferred_free_may_wait(struct deferred_free *queue)
+static unsigned long deferred_free_look(struct deferred_free *queue)
 {
-	unsigned long reused;
+	unsigned long due;
 
 	guard(spinlock)(&queue->lock);
-	reused = queue->nr_reused;
+	due = queue->low;
+	if (queue->nr_pages > READ_ONCE(queue->limit) / 2)
+		due = queue->nr_pages;
+	queue->low = queue->nr_pages;
+	/* One buffer a tick is no loop, and the thread can keep up with that. */
+	if (queue->nr_reused < 2)
+		WRITE_ONCE(queue->behind, false);
 	queue->nr_reused = 0;
 
-	return reused > queue->nr_pages &&
-	       queue->nr_pages <= READ_ONCE(queue->limit) / 2;
+	return due;
 }
 
 static void deferred_free_work(struct kthread_work *work)
 {
 	struct deferred_free *queue;
+	unsigned long done;
 
 	queue = container_of(work, struct deferred_free, work.work);
-	if (deferred_free_may_wait(queue))
-		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
-	else if (deferred_free_run(queue, CHUNK_PAGES))
-		/* A chunk at a time, so that a flush waits for no more than that. */
+	if (!queue->due)
+		queue->due = deferred_free_look(queue);
+	/* A chunk at a time, so that a flush waits for no more than that. */
+	done = deferred_free_run(queue, umin(queue->due, CHUNK_PAGES));
+	queue->due = done < queue->due ? queue->due - done : 0;
+	if (!done)
+		queue->due = 0;
+	if (queue->due)
 		deferred_free_kick(queue);
+	else if (deferred_free_pages(queue))
+		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
 }
 
 /**
- * deferred_free_kick - have the thread run at once
+ * deferred_free_kick - have the thread look at the queue at once
  * @queue:	the queue
  *
  * Context: any task context. Never sleeps.
@@ -266,9 +278,12 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
 		before = queue->nr_pages;
 		if (before > limit || nr_pages > limit - before)
 			return false;
+		sgl->closed_by = current->tgid;
 		list_add_tail(&sgl->node, &queue->buffers);
 		WRITE_ONCE(queue->nr_buffers, queue->nr_buffers + 1);
 		WRITE_ONCE(queue->nr_pages, before + nr_pages);
+		if (!timer_pending(&queue->work.timer))
+			queue->low = queue->nr_pages;
 	}
 	/*
 	 * The buffer is queued before the timer is tested. If the worker already ran,
@@ -287,8 +302,8 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
  * @queue:	the queue
  * @sgl:	the buffer's pages, at least one; freed with what it is embedded in
  *
- * The thread starts within two ticks, or at once if more than half of the limit is
- * queued.
+ * The thread looks at the queue within two ticks, or at once if more than half of the
+ * limit is queued.
  *
  * Context: may sleep.
  */
@@ -316,13 +331,14 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
 }
 
 /**
- * deferred_free_missed - the cache cannot serve an allocation
+ * deferred_free_missed - note that an allocation got new memory
  * @queue:	the queue
  *
- * The first time the allocation gets new memory, so that the cache grows to what is in
- * use. If it happens again before the queue was empty, the thread cannot keep up.
+ * The first such allocation lets the cache grow to what is in use. If another one
+ * comes while pages are queued, the thread is behind, until it looks and fewer than
+ * two buffers were reused since it looked before.
  *
- * Return: whether the allocation should try deferred_free_reuse().
+ * Return: whether the allocation should use deferred_free_reuse() from now on.
  */
 bool deferred_free_missed(struct deferred_free *queue)
 {
@@ -343,18 +359,19 @@ bool deferred_free_missed(struct deferred_free *queue)
  * @queue:	the queue
  * @nid:	node that the pages must be of
  * @order:	order that they must have
+ * @own:	whether the caller's process must have closed the buffer
  * @sg:		entries to set to the pages
  * @nr:		how many at most
  *
- * This costs what zeroing new pages costs, or less, as they are still in the CPU's
- * cache, and takes no memory.
+ * This costs what zeroing new pages costs and takes no memory. If the caller has just
+ * closed the buffer, its CPU still caches the pages.
  *
  * Context: may sleep.
  * Return: how many were taken.
  */
 unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
-				 unsigned int order, struct scatterlist *sg,
-				 unsigned int nr)
+				 unsigned int order, bool own,
+				 struct scatterlist *sg, unsigned int nr)
 {
 	struct heap_sgl *sgl, *empty = NULL;
 	struct page *pages[DEQUEUE_MAX];
@@ -364,18 +381,23 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		if (list_empty(&queue->buffers))
 			return 0;
 		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
+		if (own && sgl->closed_by != current->tgid)
+			return 0;
 		while (sgl->nr_left && n < nr && n < DEQUEUE_MAX &&
 		       sgl->pop->length == PAGE_SIZE << order &&
 		       page_to_nid(sg_page(sgl->pop)) == nid)
 			pages[n++] = heap_sgl_pop(sgl);
-		queue->nr_reused += (unsigned long)n << order;
+		if (!n)
+			return 0;
+		deferred_free_uncount(queue, (unsigned long)n << order);
 		empty = deferred_free_remove(queue, sgl);
+		queue->nr_reused += !!empty;
 	}
+	deferred_free_account(queue, nid, -((long)n << order));
 	if (empty)
 		heap_sgl_free(queue, empty);
 
 	for (i = 0; i < n; i++) {
-		deferred_free_account(queue, nid, -(1L << order));
 		if (!heap_page_usable(pages[i])) {
 			heap_cache_free_page(queue->cache, pages[i]);
 			continue;
@@ -383,8 +405,6 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		heap_zero_direct(pages[i]);
 		sg_set_page(sg + taken++, pages[i], PAGE_SIZE << order, 0);
 	}
-	if (n)
-		deferred_free_uncount(queue, (unsigned long)n << order);
 	atomic_long_add((unsigned long)taken << order, &queue->reused);
 
 	return taken;
@@ -416,7 +436,7 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 			heap_cache_free_page(queue->cache, pages[i]);
 		}
 	}
-	if (done)
+	scoped_guard(spinlock, &queue->lock)
 		deferred_free_uncount(queue, done);
 
 	return done;

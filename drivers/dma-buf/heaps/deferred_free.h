@@ -9,8 +9,8 @@
  *
  * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
  * its last page was dequeued, so that reclaim can free the rest: a shrinker that finds
- * nothing invites the OOM killer. What is queued is accounted as reclaimable memory of
- * its node until it is dequeued.
+ * nothing invites the OOM killer. Queued pages count as reclaimable memory of their node
+ * until they are dequeued.
  */
 #ifndef _DMABUF_DEFERRED_FREE_H
 #define _DMABUF_DEFERRED_FREE_H
@@ -28,13 +28,15 @@ struct heap_sgl;
 struct scatterlist;
 
 /**
- * struct deferred_free - closed buffers of a heap, and what became of them
- * @lock:	protects the next five, and the &struct heap_sgl of the buffers
+ * struct deferred_free - queue of closed buffers, and its counters
+ * @lock:	protects all up to @behind, and the &struct heap_sgl of the buffers
  * @buffers:	oldest first, each with pages
  * @nr_buffers:	on @buffers
- * @nr_pages:	base pages in @buffers, and those dequeued but not freed or cached yet
- * @nr_reused:	base pages reused since the thread looked last
- * @behind:	allocations miss faster than the thread zeroes
+ * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
+ * @low:	the least of @nr_pages since the thread looked last
+ * @nr_reused:	buffers reused since then
+ * @behind:	allocations got new memory though pages were queued
+ * @due:	base pages that the thread has to work on before it looks again
  * @limit:	for @nr_pages; may change at any time
  * @cache:	where zeroed pages go
  * @free_buffer: see heap_pool_create()
@@ -42,19 +44,21 @@ struct scatterlist;
  * @worker:	the thread
  * @work:	what it does
  * @batch:	pages that it zeroes together
- * @zeroed:	base pages that it zeroed, as all that follows
- * @zero_failed: those that could not be mapped for it, and were freed
- * @refused:	those freed by the closing task, as the queue was full
- * @reused:	those zeroed by an allocating task
- * @queued:	[node] those in the queue, as in vmstat
+ * @zeroed:	base pages that the thread zeroed; all counters are in base pages
+ * @zero_failed: pages that were freed because they could not be mapped
+ * @refused:	pages freed by the closing task, as the queue was full
+ * @reused:	pages zeroed by an allocating task
+ * @queued:	[node] pages in the queue, as in vmstat
  */
 struct deferred_free {
 	spinlock_t lock;	/* buffers and counts */
 	struct list_head buffers;
 	unsigned long nr_buffers;
 	unsigned long nr_pages;
-	unsigned long nr_reused;
+	unsigned long low;
+	unsigned int nr_reused;
 	bool behind;
+	unsigned long due;
 	unsigned long limit;
 
 	struct heap_cache *cache;
@@ -79,8 +83,8 @@ struct deferred_free *deferred_free_create(const char *name,
 void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl);
 bool deferred_free_missed(struct deferred_free *queue);
 unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
-				 unsigned int order, struct scatterlist *sg,
-				 unsigned int nr);
+				 unsigned int order, bool own,
+				 struct scatterlist *sg, unsigned int nr);
 unsigned long deferred_free_shrink(struct deferred_free *queue,
 				   unsigned long nr_pages);
 void deferred_free_kick(struct deferred_free *queue);

@@ -18,9 +18,11 @@
 /* Sizes that IOMMUs map well; the system heap has always used these. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Entries of a page_pool: page_pool has no larger ones, and 8 KiB is little. */
+/* Entries of a page_pool, which has at most 16384. The fewest take 8 KiB. */
 #define STORE_MIN	1024UL
 #define STORE_MAX	16384UL
+/* ptr_ring frees slots in batches of two cache lines, of up to 256 bytes. */
+#define STORE_SLACK	64
 
 /* Pages to move, and base pages to free, under one hold of a bin's lock. */
 #define HOLD_PAGES	64U
@@ -208,9 +210,11 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 				 struct page **pages, unsigned int nr)
 {
 	unsigned int cached = 0, i;
+	u32 owned;
 
 	/* page_pool would otherwise disable softirqs for each page. */
 	spin_lock_bh(&bin->lock);
+	owned = heap_pp_pages(bin->store, true);
 	nr = min(nr, HOLD_PAGES);
 	for (i = 0; i < nr && heap_cache_bin(cache, pages[i]) == bin; i++) {
 		if (bin->cached + cached == bin->max_cached) {
@@ -218,9 +222,10 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 			continue;
 		}
 		page_pool_put_full_page(bin->store, pages[i], true);
-		/* If somebody holds a reference, page_pool has released it. */
-		cached += heap_cache_owns(pages[i]);
+		cached++;
 	}
+	/* page_pool has released those that somebody else holds. */
+	cached -= owned - heap_pp_pages(bin->store, true);
 	heap_bin_add(cache, bin, cached);
 	bin->peak = max(bin->peak, bin->cached);
 	spin_unlock_bh(&bin->lock);
@@ -234,8 +239,7 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
  * @pages:	head pages that bins own
  * @nr:		how many
  *
- * Pages that the page_pools have no room for are freed. The limit is for the caller
- * to look after.
+ * Pages that the page_pool has no room for are freed. The caller enforces the limit.
  *
  * Context: may sleep.
  */
@@ -247,74 +251,6 @@ void heap_cache_put(struct heap_cache *cache, struct page **pages, unsigned int 
 		done = heap_bin_put(cache, heap_cache_bin(cache, pages[0]), pages,
 				    nr);
 		cond_resched();
-	}
-}
-
-static bool heap_bin_create_pools(struct heap_bin *bin)
-{
-	unsigned long fits = node_present_pages(bin->nid) >> bin->order;
-	struct page_pool_params params = {
-		.order = bin->order,
-		.nid = bin->nid,
-		.pool_size = 1,
-	};
-	struct page_pool *source, *store;
-
-	if (bin->source)
-		return true;
-	if (bin->order > MAX_PAGE_ORDER)
-		return false;
-
-	source = page_pool_create(&params);
-	if (IS_ERR(source))
-		return false;
-	params.pool_size = clamp(fits, STORE_MIN, STORE_MAX);
-	store = page_pool_create(&params);
-	if (IS_ERR(store)) {
-		page_pool_destroy(source);
-		return false;
-	}
-
-	scoped_guard(spinlock, &bin->lock) {
-		bin->source = source;
-		bin->store = store;
-		bin->max_cached = params.pool_size;
-	}
-
-	return true;
-}
-
-/**
- * heap_cache_fetch - cache new pages from the page allocator
- * @cache:	the cache
- * @nid:	the node
- * @i:		index into heap_orders
- * @nr:		how many; more may come of order 0, which page_pool fetches in bulk
- *
- * Context: the heap's thread only. May sleep.
- */
-void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
-		      unsigned int nr)
-{
-	struct page *pages[PP_ALLOC_CACHE_REFILL];
-	struct heap_bin *bin = &cache->bin[nid][i];
-	unsigned int n;
-	u32 before;
-
-	while (nr && heap_bin_create_pools(bin)) {
-		before = heap_pp_pages(bin->source, false);
-		n = 0;
-		/* Nothing is left behind in the page_pool. */
-		do {
-			pages[n] = page_pool_alloc_pages(bin->source, BIN_GFP);
-			if (!pages[n])
-				break;
-			n++;
-		} while (n != heap_pp_pages(bin->source, false) - before);
-		if (!n)
-			break;
-		heap_cache_put(cache, pages, n);
-		nr -= min(nr, n);
 	}
 }
 
@@ -347,6 +283,84 @@ static unsigned long heap_bin_shrink(struct heap_cache *cache,
 	return done << bin->order;
 }
 
+static long heap_cache_excess(const struct heap_cache *cache)
+{
+	return atomic_long_read(&cache->nr_pages) - READ_ONCE(cache->limit);
+}
+
+static bool heap_bin_create_pools(struct heap_bin *bin)
+{
+	unsigned long fits = node_present_pages(bin->nid) >> bin->order;
+	struct page_pool_params params = {
+		.order = bin->order,
+		.nid = bin->nid,
+		.pool_size = 1,
+	};
+	struct page_pool *source, *store;
+
+	if (bin->source)
+		return true;
+	if (bin->order > MAX_PAGE_ORDER)
+		return false;
+
+	source = page_pool_create(&params);
+	if (IS_ERR(source))
+		return false;
+	params.pool_size = clamp(fits, STORE_MIN, STORE_MAX);
+	store = page_pool_create(&params);
+	if (IS_ERR(store)) {
+		page_pool_destroy(source);
+		return false;
+	}
+
+	scoped_guard(spinlock, &bin->lock) {
+		bin->source = source;
+		bin->store = store;
+		bin->max_cached = params.pool_size - STORE_SLACK;
+	}
+
+	return true;
+}
+
+/**
+ * heap_cache_fetch - cache new pages from the page allocator
+ * @cache:	the cache
+ * @nid:	the node
+ * @i:		index into heap_orders
+ * @nr:		how many; more may come of order 0, which page_pool fetches in bulk
+ *
+ * Context: the heap's thread only. May sleep.
+ */
+void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
+		      unsigned int nr)
+{
+	struct page *pages[PP_ALLOC_CACHE_REFILL];
+	struct heap_bin *bin = &cache->bin[nid][i];
+	unsigned int n;
+	long excess;
+	u32 before;
+
+	while (nr && heap_bin_create_pools(bin)) {
+		before = heap_pp_pages(bin->source, false);
+		n = 0;
+		/* Nothing is left behind in the page_pool. */
+		do {
+			pages[n] = page_pool_alloc_pages(bin->source, BIN_GFP);
+			if (!pages[n])
+				break;
+			n++;
+		} while (n < ARRAY_SIZE(pages) &&
+			 n != heap_pp_pages(bin->source, false) - before);
+		if (!n)
+			break;
+		heap_cache_put(cache, pages, n);
+		excess = heap_cache_excess(cache);
+		if (n > nr && excess > 0)
+			heap_bin_shrink(cache, bin, umin(excess, n - nr));
+		nr -= min(nr, n);
+	}
+}
+
 static unsigned long heap_bin_pages(const struct heap_bin *bin)
 {
 	return (unsigned long)READ_ONCE(bin->cached) << bin->order;
@@ -361,27 +375,36 @@ static unsigned long heap_bin_idle(const struct heap_bin *bin)
 }
 
 /**
- * heap_cache_pages - how much memory of a node is cached
+ * heap_cache_count - how much memory of a node is cached
  * @cache:	the cache
  * @nid:	the node
- * @used:	where to add what was taken lately, cached again or not, or %NULL
- *
- * Return: base pages; a snapshot, as what is added to @used.
+ * @count:	set to base pages; a snapshot
  */
-unsigned long heap_cache_pages(const struct heap_cache *cache, int nid,
-			       unsigned long *used)
+void heap_cache_count(const struct heap_cache *cache, int nid,
+		      struct heap_count *count)
 {
 	const struct heap_bin *bin = cache->bin[nid];
-	unsigned long nr_pages = 0;
+	unsigned long idle, cached, used;
 	unsigned int i;
 
+	memset(count, 0, sizeof(*count));
 	for (i = 0; i < HEAP_NR_ORDERS; i++, bin++) {
-		nr_pages += heap_bin_pages(bin);
-		if (used)
-			*used += (unsigned long)heap_bin_used(bin) << bin->order;
+		used = (unsigned long)heap_bin_used(bin) << bin->order;
+		cached = heap_bin_pages(bin);
+		idle = cached > used ? cached - used : 0;
+		count->cached += cached;
+		count->idle += idle;
+		count->lacking += used > cached ? used - cached : 0;
 	}
+}
 
-	return nr_pages;
+static unsigned long heap_cache_pages(const struct heap_cache *cache, int nid)
+{
+	struct heap_count count;
+
+	heap_cache_count(cache, nid, &count);
+
+	return count.cached;
 }
 
 /**
@@ -415,8 +438,8 @@ unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
  * @page:	head page that is in use
  * @pending:	base pages that the thread is about to cache
  *
- * At the limit this frees what is worth less: smaller pages of the node, larger ones
- * that nobody has used lately, and what other nodes have beyond their share.
+ * At the limit this frees other nodes' pages beyond their share, smaller pages of the
+ * node, and larger ones that are idle.
  *
  * Context: the heap's thread only.
  * Return: whether there is room.
@@ -435,7 +458,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 
 	if (nr_pages > limit)
 		return false;
-	excess = atomic_long_read(&cache->nr_pages) + nr_pages - limit;
+	excess = heap_cache_excess(cache) + nr_pages;
 	if (excess <= 0)
 		return true;
 
@@ -444,19 +467,20 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  j > i ? heap_bin_pages(&bins[j]) : 0;
 		worth_less += less[j];
 	}
-	if (heap_cache_pages(cache, nid, NULL) + nr_pages > share &&
-	    worth_less < excess)
-		return false;
-
-	while (j-- && excess > 0)
-		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));
+	/* Others give first what they have beyond their share. */
 	for_each_node_state(other, N_MEMORY) {
-		theirs = heap_cache_pages(cache, other, NULL);
-		if (excess > 0 && other != nid && theirs > share)
+		if (excess <= 0 || heap_cache_pages(cache, nid) + nr_pages > share)
+			break;
+		theirs = heap_cache_pages(cache, other);
+		if (other != nid && theirs > share)
 			excess -= heap_cache_shrink(cache, other,
 						    umin(excess, theirs - share),
 						    true);
 	}
+	if (excess > 0 && worth_less < excess)
+		return false;
+	while (j-- && excess > 0)
+		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));
 
 	return excess <= 0;
 }
@@ -469,6 +493,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
  */
 void heap_cache_trim(struct heap_cache *cache)
 {
+	unsigned long share = READ_ONCE(cache->limit) / num_node_state(N_MEMORY);
 	unsigned int i = HEAP_NR_ORDERS;
 	unsigned long freed;
 	long excess;
@@ -477,10 +502,11 @@ void heap_cache_trim(struct heap_cache *cache)
 	while (i--) {
 		for_each_node_state(nid, N_MEMORY) {
 			do {
-				excess = atomic_long_read(&cache->nr_pages) -
-					 READ_ONCE(cache->limit);
+				excess = heap_cache_excess(cache);
 				if (excess <= 0)
 					return;
+				if (heap_cache_pages(cache, nid) <= share)
+					break;
 				cond_resched();
 				excess = min(excess, SZ_4M >> PAGE_SHIFT);
 				freed = heap_bin_shrink(cache, &cache->bin[nid][i],

@@ -69,6 +69,18 @@ struct heap_cache {
 	struct heap_bin bin[][HEAP_NR_ORDERS];
 };
 
+/**
+ * struct heap_count - cached memory of a node, in base pages
+ * @cached:	all of it
+ * @idle:	what nobody has taken lately
+ * @lacking:	what was taken lately and is not cached again
+ */
+struct heap_count {
+	unsigned long cached;
+	unsigned long idle;
+	unsigned long lacking;
+};
+
 struct heap_cache *heap_cache_create(void);
 
 unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
@@ -81,8 +93,8 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  unsigned long pending);
 void heap_cache_free_page(struct heap_cache *cache, struct page *page);
 
-unsigned long heap_cache_pages(const struct heap_cache *cache, int nid,
-			       unsigned long *used);
+void heap_cache_count(const struct heap_cache *cache, int nid,
+		      struct heap_count *count);
 unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
 				unsigned long nr_pages, bool used);
 void heap_cache_trim(struct heap_cache *cache);

@@ -9,6 +9,7 @@
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 
@@ -23,16 +24,26 @@
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
+/* Base pages to free between preemption points before an OOM kill. */
+#define OOM_PAGES	(SZ_4M >> PAGE_SHIFT)
+
 static gfp_t heap_pool_gfp(unsigned int i)
 {
 	return heap_orders[i] ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
 }
 
-/* What the allocation of one buffer has found out. */
+/**
+ * struct heap_pool_request - what the allocation of one buffer has found out
+ * @nid:	whose cached pages it may take, or %NUMA_NO_NODE
+ * @missed:	new memory had to be allocated
+ * @hot:	the thread is behind: the caller's own queued pages come first
+ * @reuse:	the thread is behind: queued pages come before new memory
+ */
 struct heap_pool_request {
-	int nid;	/* whose cached pages it may take */
-	bool missed;	/* the cache did not have all */
-	bool reuse;	/* the thread is behind, so queued pages are better */
+	int nid;
+	bool missed;
+	bool hot;
+	bool reuse;
 };
 
 /* Take up to @nr zeroed pages from the cache or the queue. */
@@ -42,24 +53,19 @@ static unsigned int heap_pool_take(struct heap_pool *pool,
 {
 	unsigned int order = heap_orders[i], taken = 0;
 
-	if (req->reuse)
-		taken = deferred_free_reuse(pool->queue, req->nid, order, sg, nr);
-	if (taken)
-		goto missed;
-
-	taken = heap_cache_take(pool->cache, req->nid, i, sg, nr);
-	if (taken) {
-		atomic_long_add(taken, &pool->hits[i]);
-		return taken;
+	if (req->hot)
+		taken = deferred_free_reuse(pool->queue, req->nid, order, true,
+					    sg, nr);
+	if (!taken) {
+		taken = heap_cache_take(pool->cache, req->nid, i, sg, nr);
+		if (taken) {
+			atomic_long_add(taken, &pool->hits[i]);
+			return taken;
+		}
 	}
-
-	if (req->missed || req->reuse)
-		return 0;
-	req->missed = true;
-	req->reuse = deferred_free_missed(pool->queue);
-	if (req->reuse)
-		taken = deferred_free_reuse(pool->queue, req->nid, order, sg, nr);
-missed:
+	if (!taken && req->reuse)
+		taken = deferred_free_reuse(pool->queue, req->nid, order, false,
+					    sg, nr);
 	atomic_long_add(taken, &pool->misses[i]);
 
 	return taken;
@@ -83,6 +89,9 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 		return 0;
 	sg_set_page(sg, page, PAGE_SIZE << order, 0);
 	atomic_long_inc(&pool->misses[i]);
+	if (!req->missed)
+		req->reuse = deferred_free_missed(pool->queue);
+	req->missed = true;
 
 	return 1;
 }
@@ -118,8 +127,12 @@ static unsigned int heap_pool_charge(struct heap_pool *pool, unsigned int i,
 	       !memcg_kmem_charge_page(sg_page(sg + charged), heap_pool_gfp(i),
 				       heap_orders[i]))
 		charged++;
+	if (likely(charged == nr))
+		return nr;
+
 	for (n = charged; n < nr; n++)
 		heap_pool_put_back(pool, sg_page(sg + n));
+	heap_cache_trim(pool->cache);
 
 	return charged;
 }
@@ -129,10 +142,11 @@ static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 {
 	struct heap_pool_request req = {
 		.nid = heap_cache_nid(),
-		.reuse = READ_ONCE(pool->queue->behind),
 	};
 	unsigned int i, order, nr, got;
 
+	req.hot = READ_ONCE(pool->queue->behind);
+	req.reuse = req.hot;
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
 		order = heap_orders[i];
 		while (missing >> order) {
@@ -227,15 +241,32 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
+/*
+ * Queued pages that replace what was taken from the cache lately count as used. Other
+ * queued pages are idle.
+ */
+static unsigned long heap_pool_queued(struct heap_pool *pool, int nid, bool used,
+				      struct heap_count *count)
+{
+	unsigned long queued = atomic_long_read(&pool->queue->queued[nid]);
+
+	heap_cache_count(pool->cache, nid, count);
+	if (used)
+		return queued;
+
+	return queued > count->lacking ? queued - count->lacking : 0;
+}
+
 /* Queued pages are freed first, unzeroed, then cached ones, smallest first. */
 static unsigned long heap_pool_shrink(struct heap_pool *pool, int nid,
 				      unsigned long nr_pages, bool used)
 {
-	unsigned long queued = atomic_long_read(&pool->queue->queued[nid]);
-	unsigned long cached = 0;
+	unsigned long queued, cached = 0;
+	struct heap_count count;
 
 	/* The oldest buffer may be of another node. */
-	queued = deferred_free_shrink(pool->queue, umin(nr_pages, queued));
+	queued = umin(nr_pages, heap_pool_queued(pool, nid, used, &count));
+	queued = deferred_free_shrink(pool->queue, queued);
 	if (queued < nr_pages)
 		cached = heap_cache_shrink(pool->cache, nid, nr_pages - queued,
 					   used);
@@ -245,24 +276,20 @@ static unsigned long heap_pool_shrink(struct heap_pool *pool, int nid,
 	return queued + cached;
 }
 
-/*
- * Queued buffers count as used as far as the cache lacks pages that were taken from it
- * lately. All else is idle.
- */
 static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
-	unsigned long used = 0, held;
+	struct heap_count count;
+	unsigned long idle;
 
-	held = heap_cache_pages(pool->cache, sc->nid, &used) +
-	       atomic_long_read(&pool->queue->queued[sc->nid]);
-	used = min(used, held);
-	/* Of a shrinker without seeks, reclaim scans half. All that is idle shall go. */
+	idle = heap_pool_queued(pool, sc->nid, false, &count) + count.idle;
+	/* Reclaim scans half of what a shrinker without seeks counts. */
 	if (shrinker == pool->shrinkers[HEAP_IDLE])
-		return 2 * (held - used) ?: SHRINK_EMPTY;
+		return 2 * idle ?: SHRINK_EMPTY;
 
-	return used ?: SHRINK_EMPTY;
+	return (heap_pool_queued(pool, sc->nid, true, &count) + count.cached - idle) ?:
+	       SHRINK_EMPTY;
 }
 
 static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
@@ -288,14 +315,18 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
 	struct heap_pool *pool = container_of(nb, struct heap_pool, oom);
-	unsigned long nr_pages;
+	unsigned long *freed = data, n;
 	int nid;
 
-	nr_pages = deferred_free_shrink(pool->queue, ULONG_MAX);
-	for_each_node_state(nid, N_MEMORY)
-		nr_pages += heap_cache_shrink(pool->cache, nid, ULONG_MAX, true);
-	atomic_long_add(nr_pages, &pool->reclaimed);
-	*(unsigned long *)data += nr_pages;
+	for_each_node_state(nid, N_MEMORY) {
+		do {
+			n = deferred_free_shrink(pool->queue, OOM_PAGES) ?:
+			    heap_cache_shrink(pool->cache, nid, OOM_PAGES, true);
+			atomic_long_add(n, &pool->reclaimed);
+			*freed += n;
+			cond_resched();
+		} while (n);
+	}
 
 	return NOTIFY_OK;
 }
@@ -364,6 +395,7 @@ struct heap_pool *heap_pool_create(const char *name,
 
 	/* Zeroed pages that nobody uses are worth less than any page cache. */
 	pool->shrinkers[HEAP_IDLE]->seeks = 0;
+	pool->shrinkers[HEAP_IDLE]->batch = SWAP_CLUSTER_MAX;
 	for (i = 0; i < HEAP_NR_SHRINKERS; i++) {
 		shrinker = pool->shrinkers[i];
 		shrinker->count_objects = heap_pool_shrinker_count;

@@ -23,6 +23,7 @@
  * @pop:	the entry to pop next, after heap_sgl_end()
  * @nr_left:	entries that can be popped
  * @nr_first:	usable entries in @first
+ * @closed_by:	process that closed the buffer
  * @charged:	set by the heap: charge the pages to a memory cgroup
  * @first:	the first entries, and one for a chain
  */
@@ -36,6 +37,7 @@ struct heap_sgl {
 	unsigned int room;
 	unsigned int nr_left;
 	unsigned int nr_first;
+	pid_t closed_by;
 	bool charged;
 	struct scatterlist first[];
 };

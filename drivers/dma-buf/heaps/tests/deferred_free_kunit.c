@@ -27,8 +27,8 @@ static void close(struct kunit *test, unsigned int i, unsigned int nr, bool owne
 
 static unsigned int reuse(unsigned int i, unsigned int nr)
 {
-	return deferred_free_reuse(heap_test.queue, heap_test.nid, heap_orders[i], sgs,
-				   nr);
+	return deferred_free_reuse(heap_test.queue, heap_test.nid, heap_orders[i],
+				   false, sgs, nr);
 }
 
 /* Expect that this is in the queue, and nothing cached. */
@@ -130,7 +130,7 @@ static void test_nodes(struct kunit *test)
 	put_page(sg_page(sgs));
 	expect_queued(test, 2, 1);
 	heap_test_run();
-	KUNIT_EXPECT_GE(test, heap_cache_pages(heap_test.cache, heap_test.other, NULL), 2UL);
+	KUNIT_EXPECT_GE(test, heap_test_pages(heap_test.other), 2UL);
 }
 
 /* In place of pages that no bin owns others are cached, within the limit. */
@@ -283,17 +283,47 @@ static void test_reuse(struct kunit *test)
 	expect_queued(test, 0, 0);
 }
 
+/* New memory first, then pages of the queue, until fewer are reused. */
 static void test_behind(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
+	unsigned int i;
 
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
 	close(test, SMALLS, 1, false);
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
 	KUNIT_EXPECT_TRUE(test, deferred_free_missed(queue));
-	heap_test_run();
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
+		put_page(sg_page(sgs));
+		close(test, SMALLS, 1, false);
+	}
+	deferred_free_look(queue);
+	KUNIT_EXPECT_TRUE(test, deferred_free_missed(queue));
+	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
+	put_page(sg_page(sgs));
 	close(test, SMALLS, 1, false);
+	deferred_free_look(queue);
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
+}
+
+/* The thread works on what was queued for a tick, and on all of a queue half full. */
+static void test_due(struct kunit *test)
+{
+	struct deferred_free *queue = heap_test.queue;
+
+	close(test, SMALLS, 2, false);
+	close(test, SMALLS, 1, false);
+	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
+	put_page(sg_page(sgs));
+	close(test, SMALLS, 1, false);
+	KUNIT_EXPECT_EQ(test, 2UL, deferred_free_look(queue));
+	KUNIT_EXPECT_EQ(test, 3UL, deferred_free_look(queue));
+	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
+	put_page(sg_page(sgs));
+	close(test, SMALLS, 8, false);
+	queue->limit = 18;
+	KUNIT_EXPECT_EQ(test, 10UL, deferred_free_look(queue));
 }
 
 /* Returns whether the thread's timer was armed and not the thread woken. */
@@ -416,7 +446,7 @@ static void test_concurrent(struct kunit *test)
 	}
 	KUNIT_EXPECT_TRUE(test, wait_for_thread());
 	heap_test_stop(test);
-	heap_test_expect(test, 0, heap_cache_pages(heap_test.cache, heap_test.nid, NULL));
+	heap_test_expect(test, 0, heap_test_pages(heap_test.nid));
 }
 
 static struct kunit_case deferred_free_cases[] = {
@@ -430,6 +460,7 @@ static struct kunit_case deferred_free_cases[] = {
 	KUNIT_CASE(test_poisoned),
 	KUNIT_CASE(test_reuse),
 	KUNIT_CASE(test_behind),
+	KUNIT_CASE(test_due),
 	KUNIT_CASE(test_start),
 	KUNIT_CASE(test_wakeup),
 	KUNIT_CASE(test_concurrent),

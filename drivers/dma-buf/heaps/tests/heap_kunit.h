@@ -113,4 +113,14 @@ static inline void heap_test_poison(struct page *page, bool poison)
 #endif
 }
 
+/* Base pages cached on a node */
+static inline unsigned long heap_test_pages(int nid)
+{
+	struct heap_count count;
+
+	heap_cache_count(heap_test.cache, nid, &count);
+
+	return count.cached;
+}
+
 #endif /* _DMABUF_HEAP_KUNIT_H */

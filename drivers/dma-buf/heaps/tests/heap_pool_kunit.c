@@ -65,7 +65,7 @@ void heap_test_expect(struct kunit *test, unsigned long queued,
 	held = queued + cached;
 	for_each_node_state(nid, N_MEMORY) {
 		on_node = atomic_long_read(&heap_test.queue->queued[nid]) +
-			  heap_cache_pages(heap_test.cache, nid, NULL);
+			  heap_test_pages(nid);
 		held -= on_node;
 		on_node += heap_test.reclaimable[nid];
 		/* A CPU may just have been folding its share in. */
