@@ -11,7 +11,8 @@
 . "$HARNESS/kernel/apt.sh"
 
 [ "$(id -u)" = 0 ] || die "only root can make a Debian root"
-packages=dkms,man-db
+# The images that headers of 6.12 depend on want an initramfs; this one is quick.
+packages=dkms,man-db,openssl,tiny-initramfs
 [ -n "$cross" ] || packages+=,lintian,systemd,udev
 for name in "$@"; do
 	dir=$("$HARNESS/distro/fetch.sh" "$name")
@@ -26,9 +27,10 @@ if [ ! -d "$root" ]; then
 	need_space 3000 "a Debian root"
 	apt_setup main trixie trixie-backports || die "no Debian root is in the cache"
 	say "making a Debian trixie root for $deb_arch (some minutes)"
-	rm -rf "$root.tmp"
+	rm -rf --one-file-system "$root.tmp"
 	mkdir -p "$CACHE/debian"
-	mmdebstrap --quiet --skip=check/qemu --variant=apt "--architectures=$deb_arch" "--include=$packages" \
+	# In a namespace, as nothing that it mounts may outlive it.
+	unshare --mount --propagation private mmdebstrap --quiet --skip=check/qemu --dpkgopt=force-unsafe-io --variant=apt "--architectures=$deb_arch" "--include=$packages" \
 		trixie "$root.tmp" "$apt/sources.list" >"$log" 2>&1 || { tail -n 3 "$log" >&2; die "mmdebstrap failed ($log)"; }
 	# No service starts in there.
 	printf '#!/bin/sh\nexit 101\n' >"$root.tmp/usr/sbin/policy-rc.d"
