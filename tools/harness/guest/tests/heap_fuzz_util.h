@@ -293,7 +293,8 @@ static void (* const fuzz_ops[])(struct fuzzer *f) = {
 static bool fuzz_init(struct fuzzer *f, unsigned int seed, int *slots)
 {
 	struct sysinfo si;
-	char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long size = sysconf(_SC_PAGESIZE);
+	char *pages = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED || sysinfo(&si))
 		return false;
@@ -301,10 +302,10 @@ static bool fuzz_init(struct fuzzer *f, unsigned int seed, int *slots)
 		.rnd = seed + !seed,
 		.heap = heap_open(),
 		.slots = slots,
-		.page = pages + 4096,
+		.page = pages + 2 * size - 4096,
 		.memory = (unsigned long long)si.totalram * si.mem_unit,
 	};
-	return f->heap >= 0 && !mprotect(f->page, 4096, PROT_READ | PROT_WRITE);
+	return f->heap >= 0 && !mprotect(pages + size, size, PROT_READ | PROT_WRITE);
 }
 
 static void fuzz_one(struct fuzzer *f)
