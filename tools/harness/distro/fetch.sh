@@ -69,7 +69,7 @@ get_kernel() {	# DIR
 
 # Sets $dir to what is complete; fails when the mirror does not give it.
 get() {
-	local all
+	local all new
 	apt_setup main trixie-backports trixie && apt_update || return 1
 	all=$(apt_private apt-cache pkgnames linux-headers- |
 		sed -n "s/^linux-headers-\([0-9][0-9.]*+[^-]*-$flavour\)\$/\1/p" | sort -V)
@@ -77,21 +77,22 @@ get() {
 		{ release=$(tail -n 1 <<<"$all") && say "Debian has no Linux $wanted any more; taking $release"; }
 	[ -n "$release" ] || return 1
 	[ -e "$root/mnt" ] || get_root || return 1
-	dir=$cache/$release-$(basename "$root")
-	[ -e "$dir" ] || get_kernel "$dir" || return 1
-	ln -sfn "$(basename "$dir")" "$kept"
-	touch "$kept.asked"
+	new=$cache/$release-$(basename "$root")
+	[ -e "$new" ] || get_kernel "$new" || return 1
+	ln -sfn "$(basename "$new")" "$link"
+	touch "$link.asked"
+	dir=$new
 }
 
 [ -n "${flavour:-}" ] || die "no kernel $1 in distro/kernels.list"
 lock 7 distro
 root=$cache/root-$(sha256sum <<<"$tools" | cut -c1-8)
-kept=$cache/$1
+link=$cache/$1
 tmp=$cache/tmp
 mkdir -p "$cache"
-dir=$(realpath "$kept" 2>/dev/null) || dir=
+dir=$(realpath "$link" 2>/dev/null) || dir=
 [ "$(realpath "$dir/root" 2>/dev/null)" = "$root" ] || dir=
-if [ -z "$dir" ] || [ -z "$(find "$kept.asked" -mmin "-$fresh_minutes")" ]; then
+if [ -z "$dir" ] || [ -z "$(find "$link.asked" -mmin "-$fresh_minutes")" ]; then
 	if ! get; then
 		[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
 		[ -n "$dir" ] || die "Debian's kernel is not in the cache, and the mirror did not give it"
