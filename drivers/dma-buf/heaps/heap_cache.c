@@ -438,8 +438,8 @@ unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
  * @page:	head page that is in use
  * @pending:	base pages that the thread is about to cache
  *
- * At the limit this frees other nodes' pages beyond their share, smaller pages of the
- * node, and larger ones that are idle.
+ * At the limit this frees pages of other nodes beyond their share, then smaller pages
+ * of the node, then larger ones that are idle.
  *
  * Context: the heap's thread only.
  * Return: whether there is room.

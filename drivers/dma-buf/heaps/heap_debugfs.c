@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * What a heap's pool holds and has done, under debugfs dma_heap/<heap>/
+ * Statistics of a heap's pool and a drain, under debugfs dma_heap/<heap>/
  *
  *   stats   read: figures, one per line, then a table with a line per order
  *   drain   write: free everything the way memory reclaim does
@@ -96,7 +96,7 @@ static int drain_set(void *data, u64 unused)
 DEFINE_DEBUGFS_ATTRIBUTE(drain_fops, NULL, drain_set, "%llu\n");
 
 /**
- * heap_debugfs_register - make a pool's figures readable, for good
+ * heap_debugfs_register - make a pool's debugfs files, which are never removed
  * @pool:	the pool
  */
 void heap_debugfs_register(struct heap_pool *pool)

@@ -12,12 +12,12 @@
  *             v                                        v a page that no bin owns
  *       page allocator  <------------------------------+
  *
- * What is cached and what is queued each has a limit in base pages (pages of
- * PAGE_SIZE), is accounted as reclaimable memory, and is freed by shrinkers, all of it
- * before the OOM killer runs.
+ * The cache and the queue each have a limit in base pages (pages of PAGE_SIZE). Both
+ * count as reclaimable memory. Shrinkers free them, and an OOM notifier frees all that
+ * is left before the OOM killer runs.
  *
  * With a limit of 0 for the cache a heap is not pooled: it must not call
- * heap_pool_alloc(), and what is freed goes to the page allocator at once.
+ * heap_pool_alloc(), and heap_pool_free() frees pages at once.
  */
 #ifndef _DMABUF_HEAP_POOL_H
 #define _DMABUF_HEAP_POOL_H
@@ -45,10 +45,10 @@ enum heap_shrinker { HEAP_IDLE, HEAP_USED, HEAP_NR_SHRINKERS };
  * @name:	of the heap
  * @cache:	zeroed pages
  * @queue:	closed buffers
- * @shrinkers:	free what is idle, and what was used lately
- * @oom:	frees all of it
+ * @shrinkers:	free idle pages, and pages used lately
+ * @oom:	frees the queue and the cache before an OOM kill
  * @hits:	pages found in @cache, by index into heap_orders
- * @misses:	pages that were not when they were asked for
+ * @misses:	pages not found in @cache, by index into heap_orders
  * @reclaimed:	base pages freed by @shrinkers and @oom
  */
 struct heap_pool {

@@ -34,12 +34,12 @@ TRACE_EVENT(dma_heap_alloc,
 );
 
 /**
- * dma_heap_reclaim - the shrinker gave memory back
+ * dma_heap_reclaim - memory was freed for reclaim
  * @heap:	name
  * @nid:	node that is short of memory
  * @nr_pages:	base pages asked for
- * @queued:	given back from the queue of closed buffers, not zeroed
- * @cached:	given back from the zeroed pages
+ * @queued:	freed from the queue of closed buffers, unzeroed
+ * @cached:	freed from the cache
  */
 TRACE_EVENT(dma_heap_reclaim,
 	    TP_PROTO(const char *heap, int nid, unsigned long nr_pages,

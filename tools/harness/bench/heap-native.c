@@ -28,7 +28,7 @@
 #include "mix.h"
 
 #define WRITE		"/sys/kernel/debug/heap_write"
-#define ROUNDS		6
+#define ROUNDS		5
 #define TRIES		3
 #define PER_ROUND	64	/* samples of a row, at most */
 #define IN_FLIGHT	3
@@ -343,7 +343,7 @@ int main(int argc, char **argv)
 	memset(took, 0, sizeof(took));
 	memset(took_close, 0, sizeof(took_close));
 	touch_memory();
-	stop_ns = now() + 170000000000ULL;
+	stop_ns = now() + 100000000000ULL;
 
 	for (i = 0; i < ARRAY_SIZE(plans); i++) {
 		if (!wanted_size(plans[i].len))
