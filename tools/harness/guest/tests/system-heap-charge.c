@@ -178,7 +178,7 @@ static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimab
 			bool *killed)
 {
 	size_t limit = 3 * len, size = limit - 256 * KIB;
-	int ret, status, ready[2];
+	int ret, status, ready[2], tries;
 	pid_t pid;
 	char c;
 
@@ -204,8 +204,13 @@ static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimab
 	close(ready[1]);
 	ret = read(ready[0], &c, 1) == 1 ? alloc_limited(cgroup, heap, len, limit) : -1;
 	close(ready[0]);
-	usleep(100000);
-	*killed = waitpid(pid, &status, WNOHANG) == pid;
+	/* A killed task takes its time to free its memory. */
+	for (tries = 0; tries < 20; tries++) {
+		usleep(50000);
+		*killed = waitpid(pid, &status, WNOHANG) == pid;
+		if (*killed)
+			break;
+	}
 	if (!*killed) {
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
@@ -219,6 +224,8 @@ static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimab
  */
 TEST_F_TIMEOUT(charge, full_cgroup, 120)
 {
+	/* Little, so that the task that is killed is gone before the next one is. */
+	const size_t len = 2 * MIB;
 	bool killed;
 	int warm, buf;
 
@@ -230,10 +237,10 @@ TEST_F_TIMEOUT(charge, full_cgroup, 120)
 			close(buf);
 			ASSERT_EQ(0, heap_wait_idle());
 		}
-		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, self->len, true, &killed))
+		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, len, true, &killed))
 			TH_LOG("%s, reclaimable", warm ? "warm" : "cold");
 		EXPECT_FALSE(killed);
-		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, self->len, false, &killed))
+		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, len, false, &killed))
 			TH_LOG("%s, not reclaimable", warm ? "warm" : "cold");
 		EXPECT_EQ(self->cost != 0, killed);
 	}
