@@ -29,7 +29,7 @@
  * @nr:		pages in @pages
  * @nr_zero:	the same in base pages
  * @nr_pages:	base pages to cache, of @pages and @nr_fetch
- * @nr_fetch:	[node][index into heap_orders] pages to fetch in place of freed ones
+ * @nr_fetch:	[node] single pages to fetch in place of freed ones
  * @pages:	head pages; the last one may exceed %HEAP_ZERO_BATCH base pages
  * @map:	for heap_zero_pages()
  */
@@ -37,7 +37,7 @@ struct heap_batch {
 	unsigned int nr;
 	unsigned int nr_zero;
 	unsigned int nr_pages;
-	unsigned int (*nr_fetch)[HEAP_NR_ORDERS];
+	unsigned int *nr_fetch;
 	struct page *pages[HEAP_ZERO_BATCH];
 	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
 };
@@ -146,13 +146,9 @@ static void heap_batch_flush(struct deferred_free *queue)
 	}
 
 	for_each_node_state(nid, N_MEMORY) {
-		for (i = 0; i < HEAP_NR_ORDERS; i++) {
-			if (!batch->nr_fetch[nid][i])
-				continue;
-			heap_cache_fetch(queue->cache, nid, i,
-					 batch->nr_fetch[nid][i]);
-			batch->nr_fetch[nid][i] = 0;
-		}
+		heap_cache_fetch(queue->cache, nid, HEAP_NR_ORDERS - 1,
+				 batch->nr_fetch[nid]);
+		batch->nr_fetch[nid] = 0;
 	}
 	batch->nr = 0;
 	batch->nr_zero = 0;
@@ -165,22 +161,36 @@ static bool heap_page_usable(struct page *page)
 	return page_count(page) == 1 && !heap_cache_poisoned(page);
 }
 
-/* Add the page to the batch, or free it. */
+/*
+ * Add the page to the batch, or free it. In place of one that no bin owns another one
+ * is fetched: a large one at once, as long as there is a free block of its order.
+ */
 static void heap_batch_add(struct deferred_free *queue, struct page *page)
 {
 	struct heap_batch *batch = queue->batch;
+	unsigned int i = heap_cache_index(page), nr_pages = compound_nr(page);
+	int nid = page_to_nid(page);
+	bool fetch = false;
 
 	if (heap_page_usable(page) &&
 	    heap_cache_make_room(queue->cache, page, batch->nr_pages)) {
-		batch->nr_pages += compound_nr(page);
 		if (heap_cache_owns(page)) {
-			batch->nr_zero += compound_nr(page);
+			batch->nr_pages += nr_pages;
+			batch->nr_zero += nr_pages;
 			batch->pages[batch->nr++] = page;
 			return;
 		}
-		batch->nr_fetch[page_to_nid(page)][heap_cache_index(page)]++;
+		fetch = true;
 	}
 	heap_cache_free_page(queue->cache, page);
+	if (!fetch)
+		return;
+	if (heap_orders[i]) {
+		heap_cache_fetch(queue->cache, nid, i, 1);
+	} else {
+		batch->nr_pages++;
+		batch->nr_fetch[nid]++;
+	}
 }
 
 /* Zero or free up to @nr_pages base pages. Returns how many there were. */
@@ -433,6 +443,7 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 			done += compound_nr(pages[i]);
 			deferred_free_account(queue, page_to_nid(pages[i]),
 					      -(long)compound_nr(pages[i]));
+			heap_cache_reclaimed(queue->cache, pages[i]);
 			heap_cache_free_page(queue->cache, pages[i]);
 		}
 	}

@@ -133,21 +133,23 @@ static unsigned int heap_bin_used(const struct heap_bin *bin)
 }
 
 /*
- * Pages are used if they are taken from the cache. Those of the first buffers of their
- * size, which nobody found there, are idle until somebody does.
+ * Pages are used if they are taken from the cache, or missed after reclaim has freed as
+ * many. Those of the first buffers of their size are idle. @nr pages were just taken or
+ * missed.
  */
-static void heap_bin_note_use(struct heap_bin *bin, unsigned int taken)
+static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
 {
+	unsigned int left = bin->cached + bin->reclaimed;
 	unsigned long age = jiffies - bin->since;
 
 	if (age > USED_TICKS) {
 		WRITE_ONCE(bin->used_before,
 			   age > 2 * USED_TICKS ? 0 : bin->used);
 		WRITE_ONCE(bin->used, 0);
-		bin->peak = bin->cached + taken;
+		bin->peak = left + nr;
 		WRITE_ONCE(bin->since, jiffies);
 	}
-	WRITE_ONCE(bin->used, max(bin->used, bin->peak - bin->cached));
+	WRITE_ONCE(bin->used, max(bin->used, bin->peak - left));
 }
 
 /* Free the poisoned ones of @nr pages and close the gaps. Returns what is left. */
@@ -206,6 +208,53 @@ unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
 	return taken;
 }
 
+/**
+ * heap_cache_missed - note that pages were not cached when they were needed
+ * @cache:	the cache
+ * @nid:	the node
+ * @i:		index into heap_orders
+ * @nr:		how many
+ */
+void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
+		       unsigned int nr)
+{
+	struct heap_bin *bin = &cache->bin[nid][i];
+
+	if (!READ_ONCE(bin->reclaimed))
+		return;
+
+	guard(spinlock)(&bin->lock);
+	if (jiffies - bin->reclaimed_at > USED_TICKS) {
+		WRITE_ONCE(bin->reclaimed, 0);
+		bin->peak = max(bin->cached, bin->used);
+		return;
+	}
+	nr = min(nr, bin->reclaimed);
+	WRITE_ONCE(bin->reclaimed, bin->reclaimed - nr);
+	heap_bin_note_use(bin, nr);
+}
+
+/* Pages that reclaim has freed count as if they were still cached. */
+static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
+{
+	WRITE_ONCE(bin->reclaimed, min(bin->reclaimed + nr, bin->max_cached));
+	bin->reclaimed_at = jiffies;
+	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
+}
+
+/**
+ * heap_cache_reclaimed - note that reclaim frees a page that would have been cached
+ * @cache:	the cache
+ * @page:	head page, not freed yet
+ */
+void heap_cache_reclaimed(struct heap_cache *cache, struct page *page)
+{
+	struct heap_bin *bin = heap_cache_bin(cache, page);
+
+	guard(spinlock)(&bin->lock);
+	heap_bin_add_reclaimed(bin, 1);
+}
+
 static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 				 struct page **pages, unsigned int nr)
 {
@@ -227,7 +276,7 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 	/* page_pool has released those that somebody else holds. */
 	cached -= owned - heap_pp_pages(bin->store, true);
 	heap_bin_add(cache, bin, cached);
-	bin->peak = max(bin->peak, bin->cached);
+	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
 	spin_unlock_bh(&bin->lock);
 
 	return i;
@@ -255,7 +304,8 @@ void heap_cache_put(struct heap_cache *cache, struct page **pages, unsigned int 
 }
 
 static unsigned long heap_bin_shrink(struct heap_cache *cache,
-				     struct heap_bin *bin, unsigned long nr_pages)
+				     struct heap_bin *bin, unsigned long nr_pages,
+				     bool reclaim)
 {
 	unsigned int chunk = clamp(HOLD_BASE_PAGES >> bin->order, 1U, HOLD_PAGES);
 	unsigned long nr = nr_pages ? ((nr_pages - 1) >> bin->order) + 1 : 0;
@@ -273,7 +323,10 @@ static unsigned long heap_bin_shrink(struct heap_cache *cache,
 			heap_cache_free_page(cache, page);
 		}
 		heap_bin_add(cache, bin, -(int)i);
-		bin->peak -= i;
+		if (reclaim)
+			heap_bin_add_reclaimed(bin, i);
+		else
+			bin->peak -= min(bin->peak, i);
 		spin_unlock(&bin->lock);
 		done += i;
 		if (i < n || !n)
@@ -356,7 +409,7 @@ void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
 		heap_cache_put(cache, pages, n);
 		excess = heap_cache_excess(cache);
 		if (n > nr && excess > 0)
-			heap_bin_shrink(cache, bin, umin(excess, n - nr));
+			heap_bin_shrink(cache, bin, umin(excess, n - nr), false);
 		nr -= min(nr, n);
 	}
 }
@@ -425,8 +478,9 @@ unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
 
 	while (bin-- > cache->bin[nid] && freed < nr_pages) {
 		nr = nr_pages - freed;
-		freed += heap_bin_shrink(cache, bin,
-					 used ? nr : min(nr, heap_bin_idle(bin)));
+		if (!used)
+			nr = min(nr, heap_bin_idle(bin));
+		freed += heap_bin_shrink(cache, bin, nr, true);
 	}
 
 	return freed;
@@ -480,7 +534,8 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 	if (excess > 0 && worth_less < excess)
 		return false;
 	while (j-- && excess > 0)
-		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));
+		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]),
+					  false);
 
 	return excess <= 0;
 }
@@ -510,7 +565,7 @@ void heap_cache_trim(struct heap_cache *cache)
 				cond_resched();
 				excess = min(excess, SZ_4M >> PAGE_SHIFT);
 				freed = heap_bin_shrink(cache, &cache->bin[nid][i],
-							excess);
+							excess, false);
 			} while (freed);
 		}
 	}

@@ -38,8 +38,10 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
  * @nid:	their node
  * @cached:	pages in @store
  * @max_cached:	how many fit into @store
- * @peak:	the most that was cached since @since
- * @used:	the most of @peak that was taken at once since @since
+ * @reclaimed:	pages that reclaim has freed lately and nobody has missed yet
+ * @reclaimed_at: when it freed the last one, in jiffies
+ * @peak:	the most of @cached and @reclaimed together since @since
+ * @used:	the most of @peak that was taken or missed at once since @since
  * @used_before: the same for the time before @since
  * @since:	when @used began, in jiffies
  */
@@ -51,6 +53,8 @@ struct heap_bin {
 	int nid;
 	unsigned int cached;
 	unsigned int max_cached;
+	unsigned int reclaimed;
+	unsigned long reclaimed_at;
 	unsigned int peak;
 	unsigned int used;
 	unsigned int used_before;
@@ -89,6 +93,9 @@ void heap_cache_put(struct heap_cache *cache, struct page **pages,
 		    unsigned int nr);
 void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
 		      unsigned int nr);
+void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
+		       unsigned int nr);
+void heap_cache_reclaimed(struct heap_cache *cache, struct page *page);
 bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  unsigned long pending);
 void heap_cache_free_page(struct heap_cache *cache, struct page *page);

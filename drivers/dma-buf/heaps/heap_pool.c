@@ -36,12 +36,14 @@ static gfp_t heap_pool_gfp(unsigned int i)
  * struct heap_pool_request - what the allocation of one buffer has found out
  * @nid:	whose cached pages it may take, or %NUMA_NO_NODE
  * @missed:	new memory had to be allocated
+ * @noted:	orders before this index have noted their misses
  * @hot:	the thread is behind: the caller's own queued pages come first
  * @reuse:	the thread is behind: queued pages come before new memory
  */
 struct heap_pool_request {
 	int nid;
 	bool missed;
+	unsigned int noted;
 	bool hot;
 	bool reuse;
 };
@@ -79,8 +81,13 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 	unsigned int order = heap_orders[i], got = 0;
 	struct page *page;
 
-	if (req->nid != NUMA_NO_NODE)
+	if (req->nid != NUMA_NO_NODE) {
 		got = heap_pool_take(pool, req, i, sg, nr);
+		if (!got && req->noted <= i) {
+			heap_cache_missed(pool->cache, req->nid, i, nr);
+			req->noted = i + 1;
+		}
+	}
 	if (got)
 		return got;
 
@@ -396,6 +403,8 @@ struct heap_pool *heap_pool_create(const char *name,
 	/* Zeroed pages that nobody uses are worth less than any page cache. */
 	pool->shrinkers[HEAP_IDLE]->seeks = 0;
 	pool->shrinkers[HEAP_IDLE]->batch = SWAP_CLUSTER_MAX;
+	/* Used ones are missed soon, so they stay until reclaim gets serious. */
+	pool->shrinkers[HEAP_USED]->batch = MAX_ORDER_NR_PAGES;
 	for (i = 0; i < HEAP_NR_SHRINKERS; i++) {
 		shrinker = pool->shrinkers[i];
 		shrinker->count_objects = heap_pool_shrinker_count;
