@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The verbs of the project; each is one script in tools/harness/ or a folder of it.
+# The targets of the project; each is one script in tools/harness/ or a folder of it.
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.
 export KERNEL ARCH BOOTS V JOBS
