@@ -90,6 +90,21 @@ static void mount_all(void)
 	mount_at("tmpfs", "/dev/shm", NULL);
 }
 
+/*
+ * To record the names of tasks, tracing patches the scheduler's code. An emulator of
+ * several processors may run an instruction that was patched long ago.
+ */
+static void dont_patch_scheduler(void)
+{
+	int fd = open("/sys/kernel/tracing/options/record-cmd", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "0", 1) != 1)
+		fprintf(stderr, "init: record-cmd: %s\n", strerror(errno));
+	close(fd);
+}
+
 static int open_first(const char *path, const char *other)
 {
 	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -347,6 +362,7 @@ static void run_shell(void)
 int main(void)
 {
 	mount_all();
+	dont_patch_scheduler();
 	signal(SIGPIPE, SIG_IGN);
 	setenv("PATH", "/bin", 1);
 	report_fd = open_report();
