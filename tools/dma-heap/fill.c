@@ -209,7 +209,7 @@ static unsigned long long look_at_heap(const char *name)
 		      stats_dir, no_stats());
 		*stats_path = '\0';
 		/* As the heap does by default */
-		queue_limit = file_value(meminfo, "MemTotal") * 1024 / 16;
+		queue_limit = file_value(meminfo, "MemTotal") * 1024 / 8;
 		slack = 125 * page_size * sysconf(_SC_NPROCESSORS_ONLN);
 		return 0;
 	}

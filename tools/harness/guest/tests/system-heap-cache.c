@@ -217,8 +217,8 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 	       hits * 100 / all, sum / cycles * 1e3, NR_SURFACES, refaults() - before);
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	waitpid(pid, NULL, 0);
-	/* Two thirds do. Without telling used pages from idle ones, 3 % did. */
-	EXPECT_LE(all / 100 * 55, hits);
+	/* A queue smaller than what is closed at once caps this; used and idle alike, 3 % did. */
+	EXPECT_LE(all / 100 * 75, hits);
 }
 
 TEST_HARNESS_MAIN
