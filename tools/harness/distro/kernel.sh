@@ -39,7 +39,7 @@ keep() {	# FILE NAME
 
 compile() {	# SOURCE [FLAG...]
 	local program
-	program=$(basename "$1" .c)
+	program=$(basename "$1" .c)${suffix:-}
 	"${cross}gcc" -O2 -Wall -static -pthread "-DHEAP_NAME=\"$heap\"" \
 		-DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK=\"system\" \
 		-I "$HARNESS/bench" "${@:2}" -o "$made/$program" "$1" -lm \
@@ -53,11 +53,15 @@ if [ $# = 0 ]; then
 	compile "$HARNESS/distro/heap-hold.c"
 	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
 	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
+	# The machine may have no drm headers.
+	flags=(-D_GNU_SOURCE -D__user= -I "$selftests" -I "$ours" -idirafter "$uapi")
 	for source in "$selftests/dmabuf-heaps/dmabuf-heap.c" "$ours"/*.c "$HARNESS"/guest/tests/*.c; do
-		# The machine may have no drm headers.
-		compile "$source" -D_GNU_SOURCE -D__user= -I "$selftests" -I "$ours" \
-			-idirafter "$uapi"
+		compile "$source" "${flags[@]}"
 	done
+	if [ -z "$cross" ]; then
+		ARCH=i386 "$HARNESS/kernel/deps.sh" deps-run.list
+		cross=i686-linux-gnu- suffix=-32 compile "$ours/system-heap-uapi.c" "${flags[@]}"
+	fi
 fi
 
 keep "$module" system_heap_pooled.ko
