@@ -6,7 +6,7 @@
  *
  * Tasks that check every byte of what they get and every page's stamp before they
  * give it back, tasks that churn large buffers, tasks that are killed in the middle,
- * one that wants most of the memory again and again, one that changes the
+ * two that together want most of the memory again and again, one that changes the
  * parameters, some that ask for nonsense, and, where the kernel can, allocations
  * that fail. At the end all must be there again: the exit is 0 only if nothing was
  * stale, foreign, lost or killed. Prints its figures, also while it runs.
@@ -18,8 +18,11 @@
 #include "heap_fuzz_util.h"
 #include "heap_pressure_util.h"
 
-#define NR_OWNERS	4
-#define NR_CHURNERS	2
+/* With two that are killed, 16 tasks that allocate */
+#define NR_OWNERS	10
+#define NR_CHURNERS	4
+#define NR_KILLED	2
+#define NR_SQUEEZERS	2
 #define NR_FUZZERS	6
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
@@ -192,7 +195,7 @@ static void kill_some(unsigned int me)
 	}
 }
 
-/* Most of what is said to be available, and at once */
+/* Two of these want most of what is available at once */
 static void squeeze(unsigned int me)
 {
 	long long want;
@@ -200,7 +203,7 @@ static void squeeze(unsigned int me)
 	pid_t pid;
 
 	while (!stopping()) {
-		want = meminfo_read("MemAvailable") / 10 * 6;
+		want = meminfo_read("MemAvailable") / 10 * 4;
 		pid = fork();
 		if (!pid)
 			_exit(touch_memory(want));
@@ -278,7 +281,7 @@ static void show(double since)
 int main(int argc, char **argv)
 {
 	double minutes = argc > 1 ? atof(argv[1]) : 1, began = seconds(), next;
-	pid_t pids[NR_OWNERS + NR_CHURNERS + NR_FUZZERS + 4];
+	pid_t pids[NR_OWNERS + NR_CHURNERS + NR_KILLED + NR_SQUEEZERS + NR_FUZZERS + 1];
 	long long misc, known, oom, missing = 0;
 	int nr = 0, i, status, died = 0;
 	struct heap_params params;
@@ -306,9 +309,10 @@ int main(int argc, char **argv)
 		start(&pids[nr++], own, i + 1);
 	for (i = 0; i < NR_CHURNERS; i++)
 		start(&pids[nr++], churn, i + 1);
-	start(&pids[nr++], kill_some, 1);
-	start(&pids[nr++], kill_some, 2);
-	start(&pids[nr++], squeeze, 1);
+	for (i = 0; i < NR_KILLED; i++)
+		start(&pids[nr++], kill_some, i + 1);
+	for (i = 0; i < NR_SQUEEZERS; i++)
+		start(&pids[nr++], squeeze, i + 1);
 	start(&pids[nr++], change, 1);
 	for (i = 0; i < NR_FUZZERS; i++)
 		start(&pids[nr++], ask_nonsense, i + 1);
