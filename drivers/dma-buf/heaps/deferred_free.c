@@ -15,7 +15,7 @@
 #include "heap_cache.h"
 #include "heap_sgl.h"
 
-/* How much the thread frees before others see that there is room again. */
+/* Base pages that the thread zeroes or frees before the queue has room for others. */
 #define CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
 
 /* Pages to dequeue at a time under the queue's spinlock. */
@@ -81,8 +81,8 @@ static void heap_sgl_free(struct deferred_free *queue, struct heap_sgl *sgl)
 }
 
 /*
- * Take the buffer off the list if it has no more pages. The caller holds the lock and
- * frees what is returned without it.
+ * Take the buffer off the list if it has no more pages. The caller holds the lock, and
+ * frees the returned buffer after it has dropped the lock.
  */
 static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 					     struct heap_sgl *sgl)
@@ -139,7 +139,7 @@ static void heap_batch_flush(struct deferred_free *queue)
 		heap_cache_put(queue->cache, batch->pages, batch->nr);
 		atomic_long_add(batch->nr_zero, &queue->zeroed);
 	} else {
-		/* Nobody may see a page again that could not be zeroed. */
+		/* Pages that could not be zeroed must not be reused. */
 		for (i = 0; i < batch->nr; i++)
 			heap_cache_free_page(queue->cache, batch->pages[i]);
 		atomic_long_add(batch->nr_zero, &queue->zero_failed);
@@ -155,15 +155,15 @@ static void heap_batch_flush(struct deferred_free *queue)
 	batch->nr_pages = 0;
 }
 
-/* Whether nobody else can write to the page after it was zeroed, and its memory works. */
+/* Whether the page is not poisoned, and nobody else can dirty it after zeroing. */
 static bool heap_page_usable(struct page *page)
 {
 	return page_count(page) == 1 && !heap_cache_poisoned(page);
 }
 
 /*
- * Add the page to the batch, or free it. In place of one that no bin owns another one
- * is fetched: a large one at once, as long as there is a free block of its order.
+ * Add the page to the batch, or free it. If no bin owns it, fetch another page in its
+ * place. A large one is fetched at once, while there is a free block of its order.
  */
 static void heap_batch_add(struct deferred_free *queue, struct page *page)
 {
@@ -228,9 +228,9 @@ static unsigned long deferred_free_run(struct deferred_free *queue,
 }
 
 /*
- * How much to zero now: what has been queued for a whole tick. Younger pages may be
- * reused at once by a task that allocates and closes in a loop. The CPU still caches
- * those, and the thread would compete for memory bandwidth.
+ * Returns how many base pages to work on now: those queued for a whole tick. A task
+ * that allocates and closes in a loop may reuse younger pages at once. Its CPU still
+ * caches these pages, and the thread would compete for memory bandwidth.
  */
 static unsigned long deferred_free_look(struct deferred_free *queue)
 {
@@ -241,7 +241,7 @@ static unsigned long deferred_free_look(struct deferred_free *queue)
 	if (queue->nr_pages > READ_ONCE(queue->limit) / 2)
 		due = queue->nr_pages;
 	queue->low = queue->nr_pages;
-	/* One buffer a tick is no loop, and the thread can keep up with that. */
+	/* A buffer a tick is not a loop, and the thread can keep up with that. */
 	if (queue->nr_reused < 2)
 		WRITE_ONCE(queue->behind, false);
 	queue->nr_reused = 0;
@@ -257,7 +257,7 @@ static void deferred_free_work(struct kthread_work *work)
 	queue = container_of(work, struct deferred_free, work.work);
 	if (!queue->due)
 		queue->due = deferred_free_look(queue);
-	/* A chunk at a time, so that a flush waits for no more than that. */
+	/* Work on one chunk at a time, so that a flush waits for one at most. */
 	done = deferred_free_run(queue, umin(queue->due, CHUNK_PAGES));
 	queue->due = done < queue->due ? queue->due - done : 0;
 	if (!done)
@@ -296,7 +296,7 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
 			queue->low = queue->nr_pages;
 	}
 	/*
-	 * The buffer is queued before the timer is tested. If the worker already ran,
+	 * The buffer is queued before the timer is tested. If the thread already ran,
 	 * the timer is idle and is armed here.
 	 */
 	if (before <= half && before + nr_pages > half)
@@ -310,7 +310,7 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
 /**
  * deferred_free_add - free a buffer, later if the queue has room
  * @queue:	the queue
- * @sgl:	the buffer's pages, at least one; freed with what it is embedded in
+ * @sgl:	the buffer's pages, at least one; freed with the buffer that embeds it
  *
  * The thread looks at the queue within two ticks, or at once if more than half of the
  * limit is queued.
@@ -324,7 +324,7 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
 	int i;
 
 	if (READ_ONCE(queue->cache->limit)) {
-		/* Accounted before the thread can see it. */
+		/* Account the buffer before the thread can see it. */
 		deferred_free_account_buffer(queue, sgl);
 		if (deferred_free_enqueue(queue, sgl))
 			return;
@@ -345,8 +345,8 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
  * @queue:	the queue
  *
  * The first such allocation lets the cache grow to what is in use. If another one
- * comes while pages are queued, the thread is behind, until it looks and fewer than
- * two buffers were reused since it looked before.
+ * comes while pages are queued, the thread is behind. It has caught up when it looks
+ * at the queue and fewer than two buffers were reused since its last look.
  *
  * Return: whether the allocation should use deferred_free_reuse() from now on.
  */
@@ -373,8 +373,8 @@ bool deferred_free_missed(struct deferred_free *queue)
  * @sg:		entries to set to the pages
  * @nr:		how many at most
  *
- * This costs what zeroing new pages costs and takes no memory. If the caller has just
- * closed the buffer, its CPU still caches the pages.
+ * This costs as much as zeroing new pages, but needs no new memory. If the caller has
+ * just closed the buffer, its CPU still caches the pages.
  *
  * Context: may sleep.
  * Return: how many were taken.

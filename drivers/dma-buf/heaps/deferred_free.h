@@ -29,11 +29,11 @@ struct scatterlist;
 
 /**
  * struct deferred_free - queue of closed buffers, and its counters
- * @lock:	protects all up to @behind, and the &struct heap_sgl of the buffers
- * @buffers:	oldest first, each with pages
- * @nr_buffers:	on @buffers
+ * @lock:	protects all members up to @behind, and each buffer's &struct heap_sgl
+ * @buffers:	closed buffers with pages left, oldest first
+ * @nr_buffers:	length of @buffers
  * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
- * @low:	the least of @nr_pages since the thread looked last
+ * @low:	the lowest @nr_pages since the thread last looked at the queue
  * @nr_reused:	buffers reused since then
  * @behind:	allocations got new memory though pages were queued
  * @due:	base pages that the thread has to work on before it looks again

@@ -18,13 +18,13 @@
 /* Sizes that IOMMUs map well; the system heap has always used these. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Entries of a page_pool, which has at most 16384. The fewest take 8 KiB. */
+/* Entries of a page_pool, which allows 16384. STORE_MIN entries take 8 KiB. */
 #define STORE_MIN	1024UL
 #define STORE_MAX	16384UL
 /* ptr_ring frees slots in batches of two cache lines, of up to 256 bytes. */
 #define STORE_SLACK	64
 
-/* Pages to move, and base pages to free, under one hold of a bin's lock. */
+/* Pages to move, and base pages to free, each time a bin's lock is held. */
 #define HOLD_PAGES	64U
 #define HOLD_BASE_PAGES	(SZ_1M >> PAGE_SHIFT)
 
@@ -52,8 +52,8 @@ static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
 }
 
 /*
- * The only place that reads what page_pool calls private: it exports no way to ask
- * how many pages it has handed out, nor how many a bulk allocation brought.
+ * This is the only reader of page_pool's private counters. page_pool exports no way to
+ * ask how many pages it has handed out, or how many a bulk allocation has added.
  */
 static u32 heap_pp_pages(const struct page_pool *pp, bool released)
 {
@@ -61,7 +61,7 @@ static u32 heap_pp_pages(const struct page_pool *pp, bool released)
 	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
 }
 
-/* There is a page in @store. If not, page_pool would allocate one, zeroed as well. */
+/* @store must not be empty. page_pool would then allocate a page, zeroed as well. */
 static struct page *heap_bin_take_one(struct heap_bin *bin)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);
@@ -133,9 +133,9 @@ static unsigned int heap_bin_used(const struct heap_bin *bin)
 }
 
 /*
- * Pages are used if they are taken from the cache, or missed after reclaim has freed as
- * many. Those of the first buffers of their size are idle. @nr pages were just taken or
- * missed.
+ * Note that @nr pages were just taken or missed. Pages count as used if they are taken
+ * from the cache, or missed after reclaim has freed as many. Pages of the first buffers
+ * of a size are idle.
  */
 static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
 {
@@ -261,7 +261,7 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 	unsigned int cached = 0, i;
 	u32 owned;
 
-	/* page_pool would otherwise disable softirqs for each page. */
+	/* Disable softirqs once; page_pool would do so for each page. */
 	spin_lock_bh(&bin->lock);
 	owned = heap_pp_pages(bin->store, true);
 	nr = min(nr, HOLD_PAGES);
@@ -396,7 +396,7 @@ void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
 	while (nr && heap_bin_create_pools(bin)) {
 		before = heap_pp_pages(bin->source, false);
 		n = 0;
-		/* Nothing is left behind in the page_pool. */
+		/* Take every page of a bulk allocation out of the page_pool. */
 		do {
 			pages[n] = page_pool_alloc_pages(bin->source, BIN_GFP);
 			if (!pages[n])
@@ -419,7 +419,7 @@ static unsigned long heap_bin_pages(const struct heap_bin *bin)
 	return (unsigned long)READ_ONCE(bin->cached) << bin->order;
 }
 
-/* What nobody has used for a while, in base pages. */
+/* Cached pages that nobody has used for a while, in base pages. */
 static unsigned long heap_bin_idle(const struct heap_bin *bin)
 {
 	unsigned int used = heap_bin_used(bin), cached = READ_ONCE(bin->cached);
@@ -521,7 +521,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  j > i ? heap_bin_pages(&bins[j]) : 0;
 		worth_less += less[j];
 	}
-	/* Others give first what they have beyond their share. */
+	/* First free what other nodes hold beyond their share. */
 	for_each_node_state(other, N_MEMORY) {
 		if (excess <= 0 || heap_cache_pages(cache, nid) + nr_pages > share)
 			break;

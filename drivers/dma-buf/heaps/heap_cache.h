@@ -2,11 +2,11 @@
 /*
  * Zeroed pages of a heap, cached by node and order in net page_pools
  *
- * page_pool was made for one consumer in softirq context, and a heap has many tasks.
- * So each bin has two of them. The thread of the heap alone allocates from @source,
- * which owns a page until heap_cache_free_page(). The holder of the bin's spinlock
- * alone takes pages from @store. Nothing is allocated, reclaimed or zeroed under that
- * lock, so that a shrinker may take it and a realtime task does not wait for long.
+ * page_pool was made for one consumer in softirq context, but many tasks use a heap. So
+ * each bin has two page_pools. Only the heap's thread allocates from @source, which owns
+ * a page until heap_cache_free_page(). Only the holder of the bin's spinlock takes pages
+ * from @store. Nothing is allocated, reclaimed or zeroed under that lock, so a shrinker
+ * may take it and a realtime task does not wait for long.
  *
  * Every cached page is zeroed. A page that no bin owns came from the page allocator;
  * it cannot be cached. The thread frees it and fetches another one in its place.
@@ -34,16 +34,16 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
  * @lock:	protects all that follows but @source, @order and @nid
  * @source:	allocates pages and owns them; %NULL until the first is fetched
  * @store:	holds the cached pages
- * @order:	of the pages
+ * @order:	order of the pages
  * @nid:	their node
  * @cached:	pages in @store
  * @max_cached:	how many fit into @store
  * @reclaimed:	pages that reclaim has freed lately and nobody has missed yet
  * @reclaimed_at: when it freed the last one, in jiffies
- * @peak:	the most of @cached and @reclaimed together since @since
- * @used:	the most of @peak that was taken or missed at once since @since
- * @used_before: the same for the time before @since
- * @since:	when @used began, in jiffies
+ * @peak:	the highest sum of @cached and @reclaimed since @since
+ * @used:	the most pages of @peak that were taken or missed at once since @since
+ * @used_before: the same for the period before @since
+ * @since:	start of the current period, in jiffies
  */
 struct heap_bin {
 	spinlock_t lock;	/* consumer side of @store, and the counts */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Statistics of a heap's pool and a drain, under debugfs dma_heap/<heap>/
+ * Debugfs files of a heap's pool, in dma_heap/<heap>/
  *
  *   stats   read: figures, one per line, then a table with a line per order
  *   drain   write: free everything the way memory reclaim does
@@ -103,7 +103,7 @@ void heap_debugfs_register(struct heap_pool *pool)
 {
 	struct dentry *found = debugfs_lookup("dma_heap", NULL), *dir;
 
-	/* Somebody else may have made it; debugfs_lookup() takes a reference. */
+	/* The directory may exist already. debugfs_lookup() takes a reference. */
 	dir = found ?: debugfs_create_dir("dma_heap", NULL);
 	dir = debugfs_create_dir(pool->name, dir);
 	dput(found);

@@ -33,10 +33,10 @@ static gfp_t heap_pool_gfp(unsigned int i)
 }
 
 /**
- * struct heap_pool_request - what the allocation of one buffer has found out
- * @nid:	whose cached pages it may take, or %NUMA_NO_NODE
+ * struct heap_pool_request - state of the allocation of one buffer
+ * @nid:	node whose cached pages it may take, or %NUMA_NO_NODE
  * @missed:	new memory had to be allocated
- * @noted:	orders before this index have noted their misses
+ * @noted:	misses of the orders before this index have been recorded
  * @hot:	the thread is behind: the caller's own queued pages come first
  * @reuse:	the thread is behind: queued pages come before new memory
  */
@@ -109,7 +109,7 @@ static void heap_pool_uncharge_page(struct page *page)
 		memcg_kmem_uncharge_page(page, compound_order(page));
 }
 
-/* A zeroed page that is not needed after all. */
+/* Put back a zeroed page that is not needed after all. */
 static void heap_pool_put_back(struct heap_pool *pool, struct page *page)
 {
 	if (heap_cache_owns(page))
@@ -170,7 +170,7 @@ static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 			if (got)
 				heap_sgl_added(sgl, got, order);
 			missing -= (unsigned long)got << order;
-			/* Without room for this order, smaller pages may do. */
+			/* If this order fails, smaller pages may do. */
 			if (!got || got < nr)
 				break;
 		}
@@ -195,8 +195,8 @@ static void heap_pool_uncharge(struct heap_sgl *sgl)
  * @sgl:	where to put them, after heap_sgl_init()
  * @len:	in bytes, page aligned, not 0
  *
- * All of it is zeroed. Largest orders first, pages of a node near the caller.
- * Charges the memory cgroup of the task if &heap_sgl.charged is set.
+ * All pages are zeroed. The largest orders come first, from a node near the caller.
+ * The memory cgroup of the task is charged if &heap_sgl.charged is set.
  *
  * Context: may sleep.
  * Return: 0, -ENOMEM, or -EINTR if the task is being killed. On error @sgl has
@@ -213,7 +213,7 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 	if (trace_dma_heap_alloc_enabled())
 		start = ktime_get_ns();
 
-	/* Do not take all memory to find out that it is not enough. */
+	/* Do not exhaust memory for a request that can never succeed. */
 	if (nr_pages <= totalram_pages())
 		ret = heap_pool_fill(pool, sgl, nr_pages);
 	heap_sgl_end(sgl);
@@ -234,7 +234,7 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
 
 /**
- * heap_pool_free - the pages of a buffer are not used any more
+ * heap_pool_free - free the pages of a closed buffer, or queue them
  * @pool:	the pool
  * @sgl:	the pages; freed now or later by the callback of heap_pool_create()
  *
@@ -242,7 +242,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
  */
 void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 {
-	/* The user pays until now, not until the thread gets to it. */
+	/* The buffer is charged until now, not until the thread zeroes it. */
 	heap_pool_uncharge(sgl);
 	deferred_free_add(pool->queue, sgl);
 }
@@ -307,7 +307,7 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 
 	freed = heap_pool_shrink(pool, sc->nid, sc->nr_to_scan,
 				 shrinker == pool->shrinkers[HEAP_USED]);
-	/* So that reclaim counts it as progress. */
+	/* Make reclaim count this as progress. */
 	mm_account_reclaimed_pages(freed);
 	/* A page may be larger than what was asked for. */
 	sc->nr_scanned = max(sc->nr_to_scan, freed);
@@ -316,8 +316,8 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 }
 
 /*
- * Reclaim does not count reclaimable kernel memory when it gives up, so with many tasks
- * it may get here while much is held.
+ * Reclaim does not count reclaimable kernel memory when it gives up. With many tasks,
+ * this may run while much memory is still cached and queued.
  */
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
@@ -359,9 +359,9 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
 
 /**
  * heap_pool_create - make a pool, turned off until its limits are set
- * @name:	of the heap; names the thread, the shrinkers, the debugfs directory
+ * @name:	name of the heap, its thread, its shrinkers and its debugfs directory
  * @method:	how to zero pages; the heap may change it at any time
- * @free_buffer: free what a &struct heap_sgl is embedded in, also in reclaim
+ * @free_buffer: free the buffer that embeds a &struct heap_sgl, also in reclaim
  *
  * It cannot be destroyed, as no heap can be removed.
  *
@@ -403,7 +403,7 @@ struct heap_pool *heap_pool_create(const char *name,
 	/* Zeroed pages that nobody uses are worth less than any page cache. */
 	pool->shrinkers[HEAP_IDLE]->seeks = 0;
 	pool->shrinkers[HEAP_IDLE]->batch = SWAP_CLUSTER_MAX;
-	/* Used ones are missed soon, so they stay until reclaim gets serious. */
+	/* Used pages would soon be missed; they stay until reclaim gets serious. */
 	pool->shrinkers[HEAP_USED]->batch = MAX_ORDER_NR_PAGES;
 	for (i = 0; i < HEAP_NR_SHRINKERS; i++) {
 		shrinker = pool->shrinkers[i];
@@ -419,7 +419,7 @@ struct heap_pool *heap_pool_create(const char *name,
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_create, "DMA_BUF_HEAP");
 
-MODULE_DESCRIPTION("Zeroed pages kept ready for DMA-BUF heaps");
+MODULE_DESCRIPTION("Cache of zeroed pages for DMA-BUF heaps");
 MODULE_LICENSE("Dual MIT/GPL");
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -42,7 +42,7 @@ enum heap_shrinker { HEAP_IDLE, HEAP_USED, HEAP_NR_SHRINKERS };
 
 /**
  * struct heap_pool - a heap's memory
- * @name:	of the heap
+ * @name:	name of the heap
  * @cache:	zeroed pages
  * @queue:	closed buffers
  * @shrinkers:	free idle pages, and pages used lately
@@ -78,7 +78,7 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl);
  * @pool:	the pool, or %NULL
  * @charge:	whether the buffer is charged to a memory cgroup
  *
- * Return: false without a pool, with a limit of 0, or if it cannot charge.
+ * Return: false if there is no pool, its limit is 0, or it cannot charge the buffer.
  */
 static inline bool heap_pool_enabled(const struct heap_pool *pool, bool charge)
 {
@@ -90,7 +90,7 @@ static inline bool heap_pool_enabled(const struct heap_pool *pool, bool charge)
  * heap_pool_slots - entries to allocate for &heap_sgl.first
  * @len:	of the buffer, in bytes
  *
- * Return: what is needed when memory is not fragmented, and one for a chain.
+ * Return: the entries needed when memory is not fragmented, plus one for a chain.
  */
 static inline unsigned int heap_pool_slots(unsigned long len)
 {

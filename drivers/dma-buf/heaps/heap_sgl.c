@@ -11,8 +11,8 @@
  * heap_sgl_chain - get more entries to fill
  * @sgl:	the scatterlist, with &heap_sgl.room 0
  *
- * The caller may set &heap_sgl.room entries from &heap_sgl.fill on to pages, then
- * calls heap_sgl_added().
+ * The caller may then set up to &heap_sgl.room entries, starting at &heap_sgl.fill,
+ * and must call heap_sgl_added() for them.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.

@@ -2,10 +2,10 @@
 /*
  * The pages of one buffer: a scatterlist that grows
  *
- * Pages of a page_pool cannot be on a list, as it uses the memory of ->lru. They go
- * into the scatterlist as they come. The entries needed when memory is not fragmented
- * are part of the buffer's own allocation, more are chained on. Only heap_sgl_fini()
- * may free the chain. The caller does the locking.
+ * Pages of a page_pool cannot be on a list, as it uses the memory of ->lru. Each page
+ * goes into the scatterlist as it is allocated. The entries needed when memory is not
+ * fragmented are part of the buffer's own allocation; further ones are chained on.
+ * Only heap_sgl_fini() may free the chain. The caller does the locking.
  */
 #ifndef _DMABUF_HEAP_SGL_H
 #define _DMABUF_HEAP_SGL_H
@@ -42,7 +42,7 @@ struct heap_sgl {
 	struct scatterlist first[];
 };
 
-/* A buffer stays within a page: 120 MiB in pages of order 8. */
+	/* A buffer with this many fits into a page; in order 8 they are 120 MiB. */
 #define HEAP_SGL_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 int heap_sgl_chain(struct heap_sgl *sgl);
@@ -66,7 +66,7 @@ static inline void heap_sgl_init(struct heap_sgl *sgl, unsigned int slots)
  * heap_sgl_added - make entries that were set part of the list
  * @sgl:	the scatterlist
  * @nr:		how many, from 1 to &heap_sgl.room
- * @order:	of their pages
+ * @order:	order of their pages
  */
 static inline void heap_sgl_added(struct heap_sgl *sgl, unsigned int nr,
 				  unsigned int order)

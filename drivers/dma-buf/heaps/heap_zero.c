@@ -11,7 +11,7 @@
 
 #include "heap_zero.h"
 
-/* Between voluntary preemption points. */
+/* Base pages to clear between voluntary preemption points. */
 #define RESCHED_PAGES	(SZ_256K >> PAGE_SHIFT)
 
 static void heap_zero_range(void *addr, unsigned int nr)

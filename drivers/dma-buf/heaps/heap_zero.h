@@ -2,9 +2,9 @@
 /*
  * Zeroing pages in batches
  *
- * A batch of pages is mapped at once and cleared through the mapping: its price,
- * an address range and a TLB flush some time later, is paid once per batch, and
- * highmem needs no special case. Mapping can fail.
+ * A batch of pages is mapped at once and cleared through that mapping. The cost of a
+ * mapping, an address range and a later TLB flush, is thus paid once per batch.
+ * Highmem needs no special case. Mapping can fail.
  */
 #ifndef _DMABUF_HEAP_ZERO_H
 #define _DMABUF_HEAP_ZERO_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of the queue: order, limit and counts, what happens to the pages, and
- * that the thread comes for whatever is queued
+ * KUnit tests of the queue: its order, limit and counts, what happens to the pages,
+ * and that the thread processes every queued buffer
  */
 #include "heap_kunit.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of the cache: a page in it is zeroed, nobody else's and counted, and what
- * is worth least makes room
+ * KUnit tests of the cache: each cached page is zeroed, unshared and counted, and the
+ * pages that are worth least make room
  */
 #include "heap_kunit.h"
 

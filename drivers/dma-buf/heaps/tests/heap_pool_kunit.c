@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of a page's way from a buffer through the queue and the cache to the next
- * buffer: nobody sees what was in it before, and memory reclaim finds all that is held
+ * KUnit tests of a page's path from a buffer through the queue and the cache to the
+ * next buffer: old data is never seen, and memory reclaim finds all cached and queued
+ * pages
  *
  * The suites of the cache and of the queue use the pool that is made here.
  */

@@ -3,7 +3,8 @@
  * KUnit tests of the pages of a buffer: what went into the scatterlist comes out of
  * it, whatever the number of segments
  *
- * Nobody looks at the memory of the pages: descriptors without any do.
+ * The tests do not access the memory of the pages, so they use struct pages without
+ * memory.
  */
 #include "heap_kunit.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers shared by the tests of the pooled system heap: set the heap's
- * parameters, and put them back. With it come those that allocate buffers, and
- * those that read the heap's statistics and the kernel's.
+ * parameters, and restore them. This header includes the helpers that allocate
+ * buffers, and those that read statistics of the heap and of the kernel.
  */
 #ifndef HEAP_POOL_UTIL_H
 #define HEAP_POOL_UTIL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers to read what the system heap tells of itself in debugfs, and to wait
- * until it says that all is zeroed, or gone.
+ * Helpers to read the system heap's statistics in debugfs, and to wait until
+ * they show that all memory is zeroed, or freed.
  *
  * They report failure by return value and never print.
  */

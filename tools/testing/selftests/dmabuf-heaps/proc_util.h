@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers to read and write the kernel's text files, in /proc, /sys and debugfs,
- * and what several tests look up there.
+ * Helpers to read and write the kernel's text files in /proc, /sys and debugfs,
+ * and to look up the values that several tests need.
  *
  * They report failure by return value and never print.
  */

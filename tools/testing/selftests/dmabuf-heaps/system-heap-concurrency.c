@@ -2,10 +2,10 @@
 /*
  * A page has one owner.
  *
- * Workers allocate, write a stamp of their own into every page, keep several
- * buffers for a while and look whether all stamps are still theirs. Had two
- * buffers been given the same page, one of their owners would find the stamp
- * of the other, or, on arrival, a page that is not zero.
+ * Workers allocate buffers, write a stamp of their own into every page, hold
+ * several buffers for a while and check that all stamps are still theirs. If two
+ * buffers got the same page, one of their owners would find the other's stamp,
+ * or a new page that is not zero.
  */
 #include <pthread.h>
 #include <signal.h>

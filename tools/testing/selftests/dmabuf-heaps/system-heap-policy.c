@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one task does, or did earlier, takes the pool from nobody else.
+ * No task can deprive others of the pool, by what it does or did earlier.
  */
 #include <pthread.h>
 #include <sys/resource.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory held for speed is visible and gives way.
+ * Cached and queued memory is counted, and is freed under memory pressure.
  *
- * What the heap keeps zeroed or has yet to zero is counted as reclaimable, so
- * that MemAvailable is right; it stays within its limits; and it is given up
- * when the memory is wanted elsewhere, before anybody is killed.
+ * It counts as reclaimable, so that MemAvailable is right. It stays within its
+ * limits. When memory is needed elsewhere, it is freed before the OOM killer
+ * runs.
  */
 #include "kselftest_harness.h"
 #include "heap_pressure_util.h"

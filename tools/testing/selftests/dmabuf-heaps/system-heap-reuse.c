@@ -3,13 +3,13 @@
  * No byte of a previous owner is ever visible.
  *
  * Every buffer these tests get is read from end to end, must be zero, and is
- * filled with a pattern before it is closed. The memory comes back through
- * every way the pooled system heap has: zeroed by the helper, taken from the
- * queue before the helper got to it, freed by the closing task, or given to
- * the page allocator and taken from there again.
+ * filled with a pattern before it is closed. The memory is reused in every
+ * way that the pooled system heap has: it was zeroed by the thread, taken from
+ * the queue before the thread zeroed it, freed by the closing task, or freed to
+ * the page allocator and allocated again.
  *
- * Where memory must have come from the pool the hit counter is checked, for
- * otherwise the test would show only that the page allocator clears pages.
+ * Where memory must have come from the pool, the hit counter is checked.
+ * Otherwise the test would only show that the page allocator clears pages.
  */
 #include <pthread.h>
 #include <signal.h>

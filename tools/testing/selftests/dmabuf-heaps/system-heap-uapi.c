@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a user of the system heap relies on: arguments are checked, buffers are
- * zeroed, mappings show the right pages, and buffers outlive what they were made
- * with.
+ * Users of the system heap rely on this: arguments are checked, buffers are
+ * zeroed, mappings show the right pages, and buffers outlive the descriptors
+ * that they were made with.
  */
 #include <sys/wait.h>
 
