@@ -4,7 +4,7 @@
 # bench-compare.sh REF: measure the heap as it was in the git revision REF, then
 # as it is in the working tree, and print the ratio of each row.  Kernel
 # sources are REF's, the programs that measure them are the working tree's for
-# both.  BENCH_ARGS and BENCH_PROGRAMS are those of bench.sh.
+# both.  BENCH_ARGS are those of bench.sh.
 . "$(dirname "$0")/lib.sh"
 only_x86
 
@@ -36,7 +36,6 @@ measure "$TOP"
 
 awk -v ref="$ref" '
 	function human(size) {
-		if (size == 0) return "trace"
 		return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB"
 	}
 	{ sub(/\r$/, "") }

@@ -4,10 +4,10 @@
 # bench.sh: measure the heap beside the kernel's own (stock) and one without
 # pages (empty), all in one boot.  Prints a table, writes out/bench-KERNEL.json and
 # draws out/bench-KERNEL.svg, KERNEL being 7.3, 6.12 or with -arm64; out/bench.json
-# and .svg are copies of the last ones of x86.  BENCH_ARGS are options of the programs
-# (see bench/bench.h), BENCH_PROGRAMS which of them run, ACCEL the machine (see
-# bench/lib.sh), BENCH_RUN another name for what is written.  A heap without results
-# is a failure, unless these two left some out on purpose.
+# and .svg are copies of the last ones of x86.  BENCH_ARGS are options of heap-bench
+# (see bench/bench.h), ACCEL is the machine (see bench/lib.sh), BENCH_RUN another name
+# for what is written.  A heap without results is a failure, unless BENCH_ARGS left it
+# out on purpose.
 #
 # Promises: a run that is not of everything, or not of instructions, has another
 # name ("-part", the machine's), so that it does not replace one that is.
@@ -20,14 +20,10 @@ bench_machine
 full=$(bench_name)
 run=$full
 [ "$unit" = instructions ] || run=$run-$label
-part=${BENCH_ARGS:-}${BENCH_PROGRAMS:-}
+part=${BENCH_ARGS:-}
 [ -z "$part" ] || run=$run-part
 run=${BENCH_RUN:-$run}
-commands=()
-for program in ${BENCH_PROGRAMS:-heap-burst heap-bench heap-mix heap-frag}; do
-	commands+=("$program${BENCH_ARGS:+ $BENCH_ARGS}")
-done
-bench_boot "$run" "${commands[@]}"
+bench_boot "$run" "heap-bench${BENCH_ARGS:+ $BENCH_ARGS}"
 
 plot=$OUT/runs/$run/plot.dat
 awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \

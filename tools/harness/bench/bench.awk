@@ -10,7 +10,6 @@
 # when there is no result, or none of a heap and -v partial is empty.
 
 function human(size) {
-	if (size == 0) return "trace"
 	if (size >= 1048576) return size / 1048576 " MiB"
 	return size / 1024 " KiB"
 }
@@ -78,7 +77,6 @@ END {
 	from = unit == "ns" ? 100 : 1000
 	if (!partial) printf "\nallocate a buffer, %s, on a logarithmic scale from %d\n", unit, from
 	for (i = 1; i <= nsizes; i++) {
-		# A size that only some cases have is in the table alone.
 		if (!(("warm alloc", "stock", size[i]) in p50)) continue
 		line = size[i]
 		for (k = split("stock system empty", want, " "); k > 0; k--) heaps_of[k] = want[k]

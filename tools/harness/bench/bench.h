@@ -23,12 +23,11 @@
 #include "heap.h"
 
 #define MAX_SAMPLES	2048
-#define MAX_TASKS	64
 
 /* The sizes measured, and how often a case repeats at each */
 struct size_plan {
 	size_t len;
-	int samples;		/* warm, close, touch and the like */
+	int samples;		/* warm, close */
 	int cold;
 	int pairs;		/* per block of churn */
 };
@@ -47,7 +46,6 @@ static const char * const bench_heaps[] = { "system", "stock", "empty" };
 static double ticks_per_cpu_ns = 1;
 static uint64_t samples[MAX_SAMPLES];
 static bool pooled;		/* whether the heap measured has a helper */
-static bool no_stats;		/* but tells nothing: time has to do */
 
 static inline void result(const char *name, const char *op, const char *heap,
 			  size_t size, int n)
@@ -161,9 +159,7 @@ static inline void calibrate_cpu_clock(void)
 /* The same for every heap: in real time the state of caches is a good part */
 static inline void caught_up(void)
 {
-	if (no_stats)
-		usleep(300000);
-	else if (heap_has_stats())
+	if (heap_has_stats())
 		heap_caught_up();
 	else
 		usleep(1000);
@@ -176,10 +172,34 @@ static inline void drained(void)
 	usleep(1000);
 }
 
+/* What allocations take, into samples, and what closes take */
+static inline void measure_warm(int heap, const struct size_plan *p,
+				uint64_t closing[MAX_SAMPLES])
+{
+	uint64_t t;
+	int i, buf;
+
+	for (i = -3; i < p->samples; i++) {
+		caught_up();
+		t = now();
+		buf = heap_alloc(heap, p->len);
+		t = now() - t;
+		if (i >= 0)
+			samples[i] = t;
+		/* The allocation may have woken the helper as well */
+		usleep(1000);
+		t = now();
+		close(buf);
+		t = now() - t;
+		if (i >= 0)
+			closing[i] = t;
+	}
+	caught_up();
+}
+
 /* ---- options ---- */
 
 static const char *only_case, *only_heap, *only_size;
-static int nr_tasks = 1;
 
 /* Whether @name is in @list, which has commas; no list has everything */
 static inline bool in_list(const char *list, const char *name)
@@ -212,7 +232,7 @@ static inline int bench_heap_open(const char *name)
 {
 	if (only_heap && !in_list(only_heap, name))
 		return -1;
-	pooled = !strcmp(name, "system") && !no_stats;
+	pooled = !strcmp(name, "system");
 	if (pooled && !heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
 	return heap_open(name);
@@ -252,9 +272,7 @@ static inline void bench_setup(int argc, char **argv)
 		{ "case", required_argument, NULL, 'c' },
 		{ "heap", required_argument, NULL, 'h' },
 		{ "size", required_argument, NULL, 's' },
-		{ "tasks", required_argument, NULL, 't' },
 		{ "zero-method", required_argument, NULL, 'z' },
-		{ "no-stats", no_argument, NULL, 'n' },
 		{}
 	};
 	const char *unit = "instructions", *method = NULL;
@@ -271,18 +289,14 @@ static inline void bench_setup(int argc, char **argv)
 			only_heap = optarg;
 		else if (opt == 's')
 			only_size = optarg;
-		else if (opt == 't')
-			nr_tasks = atoi(optarg);
 		else if (opt == 'z')
 			method = optarg;
-		else if (opt == 'n')
-			no_stats = true;
 		else
 			bad = true;
 	}
-	if (bad || optind != argc || nr_tasks < 1 || nr_tasks > MAX_TASKS)
+	if (bad || optind != argc)
 		fail("usage: %s [--unit instructions|ns|tsc] [--case NAME,...] [--heap NAME,...]\n"
-		     "       [--size BYTES,...] [--tasks N (churn)] [--zero-method vmap|direct] [--no-stats]",
+		     "       [--size BYTES,...] [--zero-method vmap|direct]",
 		     progname);
 	if (method)
 		write_text(HEAP_PARAMS "zero_method", method);

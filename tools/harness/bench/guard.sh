@@ -14,7 +14,7 @@ what=${1:-check}
 case $what in
 check) ;;
 update)
-	unset BENCH_ARGS BENCH_PROGRAMS BENCH_RUN
+	unset BENCH_ARGS BENCH_RUN
 	ACCEL=icount "$HARNESS/bench.sh"
 	name=$(bench_name)
 	mkdir -p "$TOP/docs"

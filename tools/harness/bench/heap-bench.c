@@ -7,13 +7,14 @@
  *   warm   allocate; the helper has caught up and sleeps     op alloc
  *   close  drop the last reference, helper asleep            op close
  *   cold   allocate; pool and queue are empty                op alloc
- *   touch  allocate, map, write to every page, warm          op touch
  *   churn  allocate and close back to back                   op loop, pair
  *
  * "loop" is what the application waits for; "pair" is what the whole machine
  * has done until the queue is empty, the helper's work included.
  */
-#include "churn.h"
+#include "bench.h"
+
+#define CHURN_BLOCKS	7
 
 static void bench_warm(int heap, const char *name, const struct size_plan *p)
 {
@@ -46,29 +47,31 @@ static void bench_cold(int heap, const char *name, const struct size_plan *p)
 	result("cold", "alloc", name, p->len, p->cold);
 }
 
-static void bench_touch(int heap, const char *name, const struct size_plan *p)
+static void bench_churn(int heap, const char *name, const struct size_plan *p)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	int i, buf, n = p->samples;
-	uint64_t t;
-	size_t at;
-	char *m;
+	uint64_t loop[CHURN_BLOCKS], elapsed, cpu;
+	int block, i;
 
-	for (i = -3; i < n; i++) {
+	for (block = -1; block < CHURN_BLOCKS; block++) {
 		caught_up();
-		t = now();
-		buf = heap_alloc(heap, p->len);
-		m = heap_map(buf, p->len);
-		for (at = 0; at < p->len; at += page)
-			*(volatile char *)(m + at) = 1;
-		t = now() - t;
-		if (i >= 0)
-			samples[i] = t;
-		munmap(m, p->len);
-		close(buf);
+		find_kthreads(NULL);
+		cpu = -kthreads_ns();
+		cpu -= cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+		elapsed = now();
+		for (i = 0; i < p->pairs; i++)
+			close(heap_alloc(heap, p->len));
+		elapsed = now() - elapsed;
+		cpu += cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+		caught_up();
+		cpu += kthreads_ns();
+		if (block < 0)
+			continue;
+		loop[block] = elapsed / p->pairs;
+		samples[block] = cpu * ticks_per_cpu_ns / p->pairs;
 	}
-	caught_up();
-	result("touch", "touch", name, p->len, n);
+	result("churn", "pair", name, p->len, CHURN_BLOCKS);
+	memcpy(samples, loop, sizeof(loop));
+	result("churn", "loop", name, p->len, CHURN_BLOCKS);
 }
 
 static void bench_heap(const char *name)
@@ -92,10 +95,8 @@ static void bench_heap(const char *name)
 			bench_warm(heap, name, p);
 		if (wanted("cold") && !empty)
 			bench_cold(heap, name, p);
-		if (wanted("touch") && !empty)
-			bench_touch(heap, name, p);
 		if (wanted("churn"))
-			bench_churn(heap, "churn", name, p);
+			bench_churn(heap, name, p);
 	}
 	close(heap);
 }
@@ -106,7 +107,6 @@ int main(int argc, char **argv)
 
 	progname = "heap-bench";
 	bench_setup(argc, argv);
-	printf("# churn by %d task%s\n", nr_tasks, nr_tasks == 1 ? "" : "s");
 	for (i = 0; i < ARRAY_SIZE(bench_heaps); i++)
 		bench_heap(bench_heaps[i]);
 	return 0;

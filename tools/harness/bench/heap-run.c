@@ -3,7 +3,7 @@
  * First contact: what a buffer costs with and without pools, and a look at
  * what the pool holds afterwards.
  */
-#include "churn.h"
+#include "bench.h"
 
 #define SAMPLES	31
 
