@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One task's nonsense: random operations on the heap's node and on its buffers.
- * Lengths, flags, structures smaller and larger than they should be, pointers to
- * nowhere, offsets and ranges of mappings, sync flags, seeks. What comes back is
- * checked as far as it can be known: a buffer is only given for a sensible request,
- * has the size that was asked for, and is zero.
+ * Random operations of one task on the heap's node and on its buffers, for the soak:
+ * lengths, flags, structures of other sizes, bad pointers, ranges of mappings, sync
+ * flags, seeks. A buffer is given for a sane request only. It has the size that was
+ * asked for, and is zero.
  */
 #ifndef HEAP_FUZZ_UTIL_H
 #define HEAP_FUZZ_UTIL_H
@@ -19,14 +18,10 @@
 
 struct fuzzer {
 	unsigned int rnd;
-	unsigned long done, given, refused, untold;
-	double slowest;
+	unsigned long done, untold;
 	int heap;
-	int *slots;		/* NR_FUZZ_SLOTS buffers of all threads, or -1 */
-	bool racing;		/* others close what we use */
-	unsigned long long wrong_len;
-	const char *wrong;	/* what was seen that may not be */
-	int wrong_errno;
+	int *slots;		/* NR_FUZZ_SLOTS buffers, or -1 */
+	const char *wrong;	/* the first thing that must not be */
 	char *page;		/* writable, the next one is not there */
 	unsigned long long memory;
 };
@@ -41,7 +36,7 @@ static unsigned int below(struct fuzzer *f, unsigned int n)
 	return next_random(&f->rnd) % n;
 }
 
-/* Mostly what has a meaning, and what is next to it */
+/* Sensible lengths, and those beside them */
 static unsigned long long random_len(struct fuzzer *f)
 {
 	static const unsigned long long edges[] = {
@@ -67,29 +62,24 @@ static unsigned long long random_len(struct fuzzer *f)
 	}
 }
 
-static void wrong(struct fuzzer *f, const char *what, unsigned long long len, int err)
+static void wrong(struct fuzzer *f, const char *what)
 {
-	if (f->wrong)
-		return;
-	f->wrong = what;
-	f->wrong_len = len;
-	f->wrong_errno = err;
+	if (!f->wrong)
+		f->wrong = what;
 }
 
 static void store(struct fuzzer *f, int buf)
 {
-	int old = __atomic_exchange_n(&f->slots[below(f, NR_FUZZ_SLOTS)], buf,
-				      __ATOMIC_SEQ_CST);
+	int *slot = &f->slots[below(f, NR_FUZZ_SLOTS)];
 
-	if (old >= 0)
-		close(old);
+	if (*slot >= 0)
+		close(*slot);
+	*slot = buf;
 }
 
-/* One of the buffers; when racing, it may go away at any time */
 static int some_buf(struct fuzzer *f)
 {
-	return __atomic_load_n(&f->slots[below(f, NR_FUZZ_SLOTS)],
-			       __ATOMIC_SEQ_CST);
+	return f->slots[below(f, NR_FUZZ_SLOTS)];
 }
 
 /*
@@ -126,21 +116,19 @@ static void op_alloc(struct fuzzer *f)
 	       !data.heap_flags && !data.fd;
 	ret = ioctl(f->heap, DMA_HEAP_IOCTL_ALLOC, &data);
 	if (ret) {
-		f->refused++;
 		if (errno != EINVAL && errno != ENOMEM && errno != EMFILE)
-			wrong(f, "errno of ALLOC", len, errno);
+			wrong(f, "errno of ALLOC");
 		if (sane && len && len <= MAX_FUZZ_LEN && errno != ENOMEM)
-			wrong(f, "sane ALLOC refused", len, errno);
+			wrong(f, "sane ALLOC refused");
 		return;
 	}
-	f->given++;
 	if (!sane || !len || len > f->memory)
-		wrong(f, "senseless ALLOC granted", len, 0);
+		wrong(f, "senseless ALLOC granted");
 	if (buf_size(data.fd) != len)
-		wrong(f, "size", len, 0);
+		wrong(f, "size");
 	if ((data.fd_flags & O_ACCMODE) == O_RDWR &&
 	    buf_check_and_soil(data.fd) != -1)
-		wrong(f, "buffer not zero", len, 0);
+		wrong(f, "buffer not zero");
 	store(f, data.fd);
 }
 
@@ -184,14 +172,11 @@ static void op_heap_ioctl(struct fuzzer *f)
 		arg = NULL;
 		break;
 	}
-	if (ioctl(f->heap, cmd, arg)) {
-		f->refused++;
+	if (ioctl(f->heap, cmd, arg))
 		return;
-	}
 	/* Then it wrote back where the descriptor is, if there was room */
 	if (nr == 0 && (dir & _IOC_READ) && size >= 12) {
 		memcpy(&fd, arg + 8, sizeof(fd));
-		f->given++;
 		store(f, fd);
 	}
 }
@@ -235,18 +220,14 @@ static void op_mmap(struct fuzzer *f)
 		return;
 	size = buf_size(buf);
 	p = mmap(NULL, len, prot, flags, buf, at);
-	if (p == MAP_FAILED) {
-		f->refused++;
+	if (p == MAP_FAILED)
 		return;
-	}
-	/* When others close it, another one may have its number by now */
-	if (!f->racing && (at < 0 || len > size || (size_t)at > size - len))
-		wrong(f, "mapping beyond the end", len, 0);
+	if (at < 0 || len > size || (size_t)at > size - len)
+		wrong(f, "mapping beyond the end");
 	if (prot & PROT_READ && len <= MAX_FUZZ_LEN) {
 		__atomic_load_n(p, __ATOMIC_RELAXED);
 		__atomic_load_n(p + len - 1, __ATOMIC_RELAXED);
 	}
-	/* Not a hole, into which another thread could put something */
 	if (below(f, 2) && len > 8192)
 		mmap(p + 4096, 4096, PROT_NONE, MAP_FIXED | MAP_PRIVATE |
 		     MAP_ANONYMOUS, -1, 0);
@@ -270,11 +251,11 @@ static void op_file(struct fuzzer *f)
 		break;
 	case 2:
 		if (read(buf, f->page, 64) >= 0)
-			wrong(f, "read", 0, 0);
+			wrong(f, "read");
 		break;
 	case 3:
 		if (!ftruncate(buf, below(f, 65536)))
-			wrong(f, "ftruncate", 0, 0);
+			wrong(f, "ftruncate");
 		break;
 	case 4:
 		close(dup(buf));
@@ -310,12 +291,7 @@ static bool fuzz_init(struct fuzzer *f, unsigned int seed, int *slots)
 
 static void fuzz_one(struct fuzzer *f)
 {
-	unsigned int op = below(f, ARRAY_SIZE(fuzz_ops));
-	double start = seconds();
-
-	fuzz_ops[op](f);
-	if (seconds() - start > f->slowest)
-		f->slowest = seconds() - start;
+	fuzz_ops[below(f, ARRAY_SIZE(fuzz_ops))](f);
 	f->done++;
 }
 
