@@ -24,7 +24,7 @@ help:
 	@echo "make test       every test; the last line counts them"
 	@echo "make quick      KUnit and the selftests in User Mode Linux, after each change"
 	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
-	@echo "                (ONLY=\"stable users...\" for some, see tools/harness/distro/kernels.list)"
+	@echo "                (ONLY=\"stable rt...\" for some, see tools/harness/distro/kernels.list)"
 	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
 	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
 	@echo "make bench-baseline             the same into docs/, where make test holds us to it"

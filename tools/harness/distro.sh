@@ -1,23 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# distro.sh [-l] [NAME...]: boot Debian's own kernels (distro/kernels.list; default: all,
-# and "users") with the heap as a module, once in the place of the kernel's heap and
-# once beside it, and run every test that they allow (distro/tests.list,
-# distro/skips.list); -l: those that take long, too.  "users" boots the generic kernel
-# with who really uses the heap (distro/users.list), and "tools" runs the tests of
-# make try and of make deb.  The last line is "N passed, N failed", as of test.sh.
+# distro.sh [-l] [NAME...]: boot Debian's own kernels (distro/kernels.list; default: all)
+# with the heap as a module, once in the place of the kernel's heap and once beside it,
+# and run every test that they allow (distro/tests.list, distro/skips.list); -l: those
+# that take long, too.  "tools" runs the tests of make try and of make deb.  The last
+# line is "N passed, N failed", as of test.sh.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/lib.sh"
-. "$HARNESS/distro/users.sh"
 
 long=
 if [ "${1:-}" = -l ]; then
 	long=long
 	shift
 fi
-names=" $(distro_names) users tools "
+names=" $(distro_names) tools "
 # shellcheck disable=SC2086 # a list of names
 [ $# -gt 0 ] || set -- $names
 for name in "$@"; do
@@ -28,7 +26,6 @@ lock_out
 "$HARNESS/kernel/deps.sh" deps-run.list
 for name in "$@"; do
 	case $name in
-	users) users_boot ;;
 	tools)
 		echo "== make try"
 		script try "$HARNESS/check/try.sh"
