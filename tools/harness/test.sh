@@ -12,7 +12,7 @@
 . "$HARNESS/distro/lib.sh"
 
 case ${ARCH:-x86} in
-i386) boots="highmem novmap" ;;
+i386) boots=highmem ;;
 um) boots=um ;;
 *) boots="debug nodes small" ;;
 esac

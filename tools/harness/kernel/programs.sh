@@ -57,7 +57,6 @@ for source in "$HARNESS"/guest/tests/*.c; do
 	compile "$source" "$(basename "$source" .c)" -D_GNU_SOURCE -I "$selftests" \
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps"
 done
-keep "$HARNESS/guest/helper-nice.sh" helper-nice
 # What kernel.sh has built of modules, if they are enabled.
 if [ -f "$build/modules.order" ]; then
 	while read -r object; do
