@@ -139,25 +139,6 @@ TEST_F_TIMEOUT(balance, mixed_sizes, 60)
 	expect_balance(_metadata, self->known, self->misc);
 }
 
-/* Many single pages: what a buffer loses adds up */
-TEST_F_TIMEOUT(balance, many_small, 60)
-{
-	int bufs[16], round, i;
-
-	for (round = 0; round < 128; round++) {
-		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++) {
-			bufs[i] = heap_alloc(self->heap, 60 * KIB);
-			ASSERT_LE(0, bufs[i]);
-		}
-		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
-			close(bufs[i]);
-		/* Sometimes what was just closed is neither pooled nor kept */
-		if (round % 2)
-			ASSERT_EQ(0, heap_drain());
-	}
-	expect_balance(_metadata, self->known, self->misc);
-}
-
 /* Each way a buffer can be freed, and what the parameters do on the way */
 TEST_F_TIMEOUT(balance, parameters_change, 60)
 {
@@ -218,36 +199,6 @@ TEST_F_TIMEOUT(balance, fork_and_exit, 60)
 		} else {
 			close(buf);
 		}
-	}
-	expect_balance(_metadata, self->known, self->misc);
-}
-
-/* SIGKILL wherever it strikes: in an allocation, in a close, in between */
-TEST_F_TIMEOUT(balance, sigkill, 60)
-{
-	unsigned int rnd = 5;
-	int round, status;
-	pid_t pid;
-
-	for (round = 0; round < 24; round++) {
-		pid = fork();
-		ASSERT_LE(0, pid);
-		if (!pid) {
-			int held;
-
-			/* What is held is freed on the way out */
-			for (held = 0;; held++) {
-				if (held < 4)
-					heap_alloc(self->heap, 24 * MIB);
-				close(heap_alloc(self->heap, 24 * MIB));
-				churn(self->heap, 16 * MIB, round + 1);
-				churn(self->heap, 1 * MIB, round + 1);
-			}
-		}
-		usleep(next_random(&rnd) % 120000);
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
 	expect_balance(_metadata, self->known, self->misc);
 }

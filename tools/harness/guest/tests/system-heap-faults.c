@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation that the heap makes can fail, and nothing is lost then.
+ * Every allocation that ALLOC and close() make in the heap can fail, and nothing is
+ * lost then.
  *
- * The first allocation in the kernel during a system call is made to fail, then
- * the second, and so on until a call runs through without having reached the one
- * that was to fail. After each, the call has succeeded or failed with ENOMEM,
- * no descriptor is left, and no page of a pool is in use. How many places were
- * reached is printed. The helper, which nobody hears from when it fails, is
- * watched by what the next owners of its pages find in them.
+ * The first allocation in the kernel during a system call is made to fail, then the
+ * second, until a call ends before it reaches the one that was to fail. After each,
+ * the call has succeeded or failed with ENOMEM, no descriptor is left, and no page of
+ * the cache is in use. The heap's thread reports its failures to nobody: what the next
+ * owners of its pages find there is checked.
  */
-#include <drm/drm.h>
-
 #include "kselftest_harness.h"
 #include "heap_fault_util.h"
 
@@ -166,69 +164,6 @@ TEST_F_TIMEOUT(faults, alloc_unpooled, 120)
 			    sizes[i], false);
 }
 
-/* Not one, but a share of them, so that what follows a failure fails too */
-TEST_F_TIMEOUT(faults, alloc_some_fail, 120)
-{
-	static const unsigned int percents[] = { 4, 15, 40 };
-	unsigned int i, n, failed;
-	int self_fails, buf;
-
-	self_fails = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
-	ASSERT_LE(0, self_fails);
-	self->lowest = lowest_fd();
-	for (i = 0; i < ARRAY_SIZE(percents); i++) {
-		ASSERT_EQ(0, faults_on(percents[i]));
-		failed = 0;
-		for (n = 0; n < 20 * ARRAY_SIZE(sizes); n++) {
-			if (n % 3 == 0)
-				ASSERT_EQ(0, heap_drain());
-			ASSERT_EQ(1, pwrite(self_fails, "1", 1, 0));
-			buf = heap_alloc(self->heap, sizes[n % 7]);
-			ASSERT_EQ(1, pwrite(self_fails, "0", 1, 0));
-			if (buf < 0) {
-				EXPECT_EQ(-ENOMEM, buf);
-				failed++;
-			} else {
-				EXPECT_EQ(-1, buf_check_and_soil(buf));
-				close(buf);
-			}
-		}
-		expect_nothing_lost(_metadata, self->lowest, percents[i]);
-		EXPECT_LT(0, failed);
-		TH_LOG("%u %% failing: %u of %u ALLOCs failed", percents[i],
-		       failed, n);
-	}
-	close(self_fails);
-}
-
-/* The structure is on the caller's side larger than it has ever been here */
-TEST_F_TIMEOUT(faults, alloc_larger_structure, 60)
-{
-	char args[512] = {};
-	struct dma_heap_allocation_data *data = (void *)args;
-	const unsigned int cmd = _IOC(_IOC_READ | _IOC_WRITE,
-				      DMA_HEAP_IOC_MAGIC, 0, sizeof(args));
-	int injected = 1, ret;
-	unsigned int n;
-
-	for (n = 1; injected && n < MAX_SITES; n++) {
-		memset(args, 0, sizeof(args));
-		data->len = 68 * KIB;
-		data->fd_flags = O_RDWR | O_CLOEXEC;
-		ASSERT_EQ(0, fail_nth_set(self->nth, n));
-		ret = ioctl(self->heap, cmd, args) ? errno : 0;
-		injected = fail_nth_end(self->nth);
-		ASSERT_LE(0, injected);
-		EXPECT_EQ(ret ? ENOMEM : 0, ret);
-		if (!ret)
-			close(data->fd);
-		expect_nothing_lost(_metadata, self->lowest, n);
-	}
-	EXPECT_EQ(0, injected);
-	TH_LOG("ALLOC with a structure of %zu bytes: %u sites", sizeof(args),
-	       n - 2);
-}
-
 /* Closing has nobody to report to: it must not need what it may not get */
 TEST_F_TIMEOUT(faults, close, 60)
 {
@@ -257,80 +192,6 @@ TEST_F_TIMEOUT(faults, close, 60)
 		TH_LOG("close of %zu KiB, %s: %u sites", len / KIB,
 		       i % 2 ? "freed at once" : "queued", reached);
 	}
-}
-
-TEST_F_TIMEOUT(faults, mmap, 60)
-{
-	unsigned int i, n, failed;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		int injected = 1, buf, at;
-		size_t size;
-		void *p;
-
-		buf = heap_alloc(self->heap, sizes[i]);
-		ASSERT_LE(0, buf);
-		size = buf_size(buf);
-		failed = 0;
-		at = lowest_fd();
-		for (n = 1; injected && n < MAX_SITES; n++) {
-			ASSERT_EQ(0, fail_nth_set(self->nth, n));
-			p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				 MAP_SHARED, buf, 0);
-			if (p == MAP_FAILED)
-				failed++;
-			injected = fail_nth_end(self->nth);
-			ASSERT_LE(0, injected);
-			if (p != MAP_FAILED) {
-				EXPECT_EQ(-1, find_nonzero(p, size));
-				munmap(p, size);
-			}
-			EXPECT_EQ(at, lowest_fd());
-		}
-		EXPECT_EQ(0, injected);
-		close(buf);
-		expect_nothing_lost(_metadata, self->lowest, n);
-		TH_LOG("mmap of %zu KiB: %u sites, %u of them fatal",
-		       sizes[i] / KIB, n - 2, failed);
-	}
-}
-
-/* An importer: attaching makes a copy of the scatterlist */
-TEST_F_TIMEOUT(faults, import, 60)
-{
-	int card = open("/dev/dri/card0", O_RDWR | O_CLOEXEC);
-	int injected = 1, buf, ret;
-	unsigned int n, failed = 0;
-
-	if (card < 0)
-		SKIP(return, "no importer (/dev/dri/card0)");
-	self->lowest = lowest_fd();
-	for (n = 1; injected && n < MAX_SITES; n++) {
-		struct drm_prime_handle handle = {};
-		struct drm_gem_close done = {};
-
-		buf = heap_alloc(self->heap, 9 * MIB + 60 * KIB);
-		ASSERT_LE(0, buf);
-		handle.fd = buf;
-		ASSERT_EQ(0, fail_nth_set(self->nth, n));
-		ret = ioctl(card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &handle) ?
-			errno : 0;
-		injected = fail_nth_end(self->nth);
-		ASSERT_LE(0, injected);
-		if (ret) {
-			EXPECT_EQ(ENOMEM, ret);
-			failed++;
-		} else {
-			done.handle = handle.handle;
-			EXPECT_EQ(0, ioctl(card, DRM_IOCTL_GEM_CLOSE, &done));
-		}
-		EXPECT_EQ(-1, buf_check_and_soil(buf));
-		close(buf);
-		expect_nothing_lost(_metadata, self->lowest, n);
-	}
-	EXPECT_EQ(0, injected);
-	close(card);
-	TH_LOG("import of 9 MiB: %u sites, %u of them fatal", n - 2, failed);
 }
 
 /* Rounds in which @percent of what the helper allocates fails */
