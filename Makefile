@@ -1,6 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The targets of the project; each is one script in tools/harness/ or a folder of it.
+# The verbs of the project.  Each is a script in tools/harness/.
+#
+#: make run           show the heap at work, on Debian's own kernel in QEMU
+#: make try           load the module here, and measure it beside the kernel's own heap
+#: make module        build it for the running kernel (KDIR=DIR: for the one in DIR)
+#: make deb           build a DKMS package with it, into out/deb/
+#: make shell         open a shell in a guest
+#:
+#: make quick         KUnit and the selftests in User Mode Linux, after each change
+#: make test          every test; the last line counts them
+#: make distro        the tests of the module, on Debian's own kernels
+#: make matrix        make test for every kind of kernel
+#: make mutants       break the driver in many ways; a test must notice each
+#: make kcsan         look for data races
+#: make soak          everything at once, for MINUTES=10
+#:
+#: make bench         count instructions beside the kernel's own heap, into out/bench.json
+#: make bench-native  measure time beside it, on this processor
+#: make patches       cut the series for a maintainer, into out/series/
+#: make check         check the series patch by patch: applies, builds, checkpatch
+#:
+#: KERNEL=6.12 or 7.3 and ARCH=arm64 or i386 choose a kernel.  More: make help V=1
+#+
+#+ make bench-compare REF=HEAD~1   make bench for two revisions, and the ratios
+#+ make bench-baseline             make bench into docs/, where make test looks
+#+ make show-exporter              print the kernel's system_heap.c with our edits
+#+ make clean, make distclean      remove out/; the cache as well
+#+
+#+ KERNEL=stable   for make run: a kernel of tools/harness/distro/kernels.list
+#+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.list), mutants
+#+                 (check/mutants.list) and kcsan (selftests): some of them
+#+ BOOTS="NAME..." for make test: these guests only (check/boots.list)
+#+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: some of it
+#+ SOAK_KERNEL=debug  for make soak: fewer bytes, but every checker
+#+ STEPS="apply checkpatch..."  for make check: some of it (series/check.sh)
+#+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
+#+ VERSION=1.2     for make deb, and AUTHOR as above
+#+ ACCEL=wall      for make bench: time, with KVM where it works (kvm: only with KVM)
+#+ V=1 says more, JOBS=N limits builds
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.
 export KERNEL ARCH BOOTS V JOBS
@@ -17,41 +55,7 @@ endif
 HARNESS := tools/harness
 
 help:
-	@echo "make run        show the heap at work, on Debian's own kernel (KERNEL=stable: Debian stable's)"
-	@echo "make module     build it for the running kernel (KDIR=DIR: for the one built there)"
-	@echo "make try        load that, and measure it beside the kernel's own heap, in real time"
-	@echo "make deb        a DKMS package with it, into out/deb/ (VERSION=1.2, AUTHOR as below)"
-	@echo "make test       every test; the last line counts them"
-	@echo "make quick      KUnit and the selftests in User Mode Linux, after each change"
-	@echo "make distro     every test that Debian's own kernels allow, with the heap as a module"
-	@echo "                (ONLY=\"stable rt...\" for some, see tools/harness/distro/kernels.list)"
-	@echo "make bench      measure against the kernel's own heap, into out/bench.json"
-	@echo "make bench-compare REF=HEAD~1   the same for two revisions, and the ratios"
-	@echo "make bench-baseline             the same into docs/, where make test holds us to it"
-	@echo "make bench-native    in time, on this processor: the kernel as a program of it"
-	@echo "                (ROWS=\"loop frames\" and SIZES=\"1M 8M\" for some of it)"
-	@echo "make mutants    break the driver in many ways; some test must notice each"
-	@echo "                (ONLY=\"NAME...\" for some of them)"
-	@echo "make matrix     make test for every kind of kernel, into out/matrix.json"
-	@echo "                (ONLY=\"PART...\" for some, see tools/harness/check/matrix.list)"
-	@echo "make kcsan      look for data races, with a kernel of its own"
-	@echo "                (ONLY=\"PROGRAM...\" for some selftests)"
-	@echo "make soak MINUTES=10   everything at once for so long, and what came of it"
-	@echo "                (SOAK_KERNEL=debug: fewer bytes, but every checker)"
-	@echo "make shell      an interactive guest"
-	@echo "make patches    cut the series for a maintainer, into out/series/"
-	@echo "                (AUTHOR=\"Name <mail>\" SIGNOFF=1 TRAILERS=\"Reviewed-by: ...\")"
-	@echo "make show-exporter   the kernel's system_heap.c with our edits"
-	@echo "make check      look at it patch by patch: applies, builds, checkpatch, ..."
-	@echo "                (STEPS=\"apply checkpatch...\" for some of it, see series/check.sh)"
-	@echo "make clean      remove what was made here (out/)"
-	@echo "make distclean  and the cache: kernel sources, builds"
-	@echo
-	@echo "KERNEL=7.3 (default) or 6.12 chooses a kernel, V=1 says more, JOBS=N limits the build"
-	@echo "BOOTS=\"NAME...\" has make test run only these guests (tools/harness/check/boots.list)"
-	@echo "ARCH=arm64 or i386 (default x86): run, test, bench, soak, mutants, shell for that one"
-	@echo "ACCEL=wall measures real time instead of instructions, with KVM where it works;"
-	@echo "ACCEL=kvm the same, with KVM or not at all"
+	@sed -n 's/^#: \?//p$(if $(filter 1,$(V)),;s/^#+ \?//p)' Makefile
 
 run try test bench shell:
 	@$(HARNESS)/$@.sh

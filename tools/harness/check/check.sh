@@ -4,8 +4,8 @@
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
 # W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
-# whether bad values of variables and kernels without what a module needs are
-# refused, backport/ fits, and the series can be cut and applied.
+# whether bad values of variables, and kernels without what a module
+# needs, are refused; whether backport/ fits and the series can be cut and applied.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/../lib.sh"
@@ -63,8 +63,7 @@ for edits in "$HARNESS"/kernel/backport/*.edit; do
 done
 
 result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
-result "variables are checked" "$(complaint "$HARNESS/check/variables.sh")"
-result "make module says what is missing" "$(complaint "$HARNESS/check/module-errors.sh")"
+result "errors are one line" "$(complaint "$HARNESS/check/errors.sh")"
 result "each mutant finds its text" "$("$HARNESS/check/mutants.sh" --check 2>&1)"
 result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh")"
 
