@@ -15,7 +15,7 @@ only_x86
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
 may_be VERSION "a version of letters, digits and .+~" '[0-9][A-Za-z0-9.+~]*'
 last_commit() { TZ=UTC git -C "$TOP" log -1 "$@" 2>/dev/null || die "no git history: AUTHOR= and VERSION= are needed"; }
-"$HARNESS/kernel/deps.sh" deps-deb.list
+"$HARNESS/kernel/deps.sh" deb
 lock_out
 author=${AUTHOR:-$(last_commit --format='%an <%ae>')}
 if [ -z "${VERSION:-}" ]; then

@@ -23,7 +23,7 @@ for name in "$@"; do
 done
 
 lock_out
-"$HARNESS/kernel/deps.sh" deps-run.list
+"$HARNESS/kernel/deps.sh" run
 for name in "$@"; do
 	case $name in
 	tools)

@@ -47,7 +47,7 @@ for symbol in dma_buf_export page_pool_create shrinker_alloc; do
 	grep -qP "\t$symbol\t" "$root$kdir/Module.symvers" || die "linux $release does not export $symbol"
 done
 
-[ -n "$root" ] || "$HARNESS/kernel/deps.sh" deps-module.list
+[ -n "$root" ] || "$HARNESS/kernel/deps.sh" module
 lock_out
 dir=$OUT/module/$release
 build=$dir/build

@@ -20,7 +20,7 @@ if [ -z "$boots" ]; then
 	what="linux $(cat "$OUT/bench/version"), built here"
 else
 	unset KERNEL
-	"$HARNESS/kernel/deps.sh" deps-run.list
+	"$HARNESS/kernel/deps.sh" run
 	heap=system_pooled
 	[[ $boots = *beside* ]] || heap=system
 	name=$("$HARNESS/distro/kernel.sh" "$kernel" "$heap" heap-run)

@@ -50,7 +50,7 @@ load() {
 	said=$(modinfo -F vermagic "$module" 2>&1) || cannot "$said"
 	[ "${said%% *}" = "$release" ] ||
 		cannot "$module is for linux ${said%% *}, and this is $release"
-	[ -x "$program" ] || "$HARNESS/kernel/deps.sh" deps-program.list
+	[ -x "$program" ] || "$HARNESS/kernel/deps.sh" program
 	say "Loading $name into linux $release, as a heap of its own beside the kernel's.
 Like any heap it then stays until the machine is booted anew."
 	said=$(insmod "$module" 2>&1) || refused "$said"

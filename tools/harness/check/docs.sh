@@ -21,7 +21,7 @@ html=$work/html
 log=$work/docs.log
 heaps=drivers/dma-buf/heaps
 
-"$HARNESS/kernel/deps.sh" deps-check.list
+"$HARNESS/kernel/deps.sh" check
 lock_tree "$1"
 "$HARNESS/kernel/graft.sh" "$1"
 

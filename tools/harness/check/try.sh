@@ -8,7 +8,7 @@
 
 work=$OUT/try-test
 lock_out
-"$HARNESS/kernel/deps.sh" deps-run.list
+"$HARNESS/kernel/deps.sh" run
 name=$("$HARNESS/distro/kernel.sh" cloud system_pooled heap-try)
 bin=$OUT/$name/bin
 release=$(cat "$OUT/$name/version")

@@ -21,7 +21,7 @@ done
 root=$CACHE/debian/trixie-$deb_arch-$(sha256sum <<<"$packages" | cut -c1-12)
 log=$CACHE/debian/log
 
-"$HARNESS/kernel/deps.sh" deps-root.list
+"$HARNESS/kernel/deps.sh" root
 lock 7 debian
 if [ ! -d "$root" ]; then
 	need_space 3000 "a Debian root"

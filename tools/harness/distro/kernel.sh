@@ -59,7 +59,7 @@ if [ $# = 0 ]; then
 		compile "$source" "${flags[@]}"
 	done
 	if [ -z "$cross" ]; then
-		ARCH=i386 "$HARNESS/kernel/deps.sh" deps-run.list
+		ARCH=i386 "$HARNESS/kernel/deps.sh" run
 		cross=i686-linux-gnu- suffix=-32 compile "$ours/system-heap-uapi.c" "${flags[@]}"
 	fi
 fi

@@ -1,28 +1,31 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deps.sh [LIST]: install, by package name, what LIST asks for (default: deps.list) and
-# the machine lacks; with what builds or runs kernels, deps-ARCH.list too if there is one.
+# deps.sh [USE]: install, by package name, what deps.list has for that USE (default: build)
+# and the machine lacks; with what builds or runs kernels, what ARCH needs, too.
 # Promises: apt is not touched when nothing is missing; without the right or
 # the means to install, one line names the packages and the exit is non-zero.
 . "$(dirname "$0")/../lib.sh"
 
-lists=("$HARNESS/kernel/${1:-deps.list}")
-of_arch=$HARNESS/kernel/deps-${ARCH:-x86}.list
-case ${1:-}${cross:+-cross} in
-'' | -cross | deps-run.list-cross) [ ! -e "$of_arch" ] || lists+=("$of_arch") ;;
+uses=${1:-build}
+case $uses${cross:+-cross} in
+build | build-cross | run-cross) uses+=,${ARCH:-x86} ;;
 esac
 
 missing() {
 	local probe package
 	while read -r probe package; do
 		case $probe in
-		''|'#'*) ;;
 		perl:*) perl -e "require ${probe#perl:}" 2>/dev/null || echo "$package" ;;
 		/*) [ -e "$probe" ] || echo "$package" ;;
 		*) command -v "$probe" >/dev/null || echo "$package" ;;
 		esac
-	done < <(cat "${lists[@]}")
+	done < <(awk -v uses="$uses" '
+		/^#/ || !NF { next }
+		{
+			for (i = split(uses, use, ","); i; i--)
+				if (index("," $1 ",", "," use[i] ",")) { print $2, $3; next }
+		}' "$HARNESS/kernel/deps.list")
 }
 
 wanted=$(missing | sort -u | tr '\n' ' ')

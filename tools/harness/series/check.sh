@@ -44,7 +44,7 @@ ignored=MISSING_SIGN_OFF,FILE_PATH_CHANGES
 
 lock_out
 "$HARNESS/kernel/deps.sh"
-"$HARNESS/kernel/deps.sh" deps-check.list
+"$HARNESS/kernel/deps.sh" check
 dir=$("$HARNESS/kernel/fetch.sh")
 version=$(cat "$dir/version")
 kernel=$(cut -d. -f1,2 <<<"$version")
