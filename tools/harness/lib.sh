@@ -28,6 +28,26 @@ kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/kernels.list"; 
 distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }
 distro_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/distro/kernels.list"; }
 
+# sections FILE NAME...: FILE but for the sections "[WORD...]" that have none of the NAMEs.
+sections() {
+	awk -v names=" ${*:2} " '
+		/^\[.*\]$/ {
+			off = 1
+			for (i = split(substr($0, 2, length($0) - 2), word, " "); i; i--)
+				if (index(names, " " word[i] " ")) off = 0
+			next
+		}
+		!off' "$1"
+}
+# kernel_config NAME: the file that configures the kernel NAME; several are in mutants.config.
+kernel_config() {
+	local dir=$HARNESS/kernel/configs
+	if [ -f "$dir/$1.config" ]; then echo "$dir/$1.config"
+	elif grep -qxF "[$1]" "$dir/mutants.config"; then echo "$dir/mutants.config"
+	else die "no kernel $1 in kernel/configs/"
+	fi
+}
+
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {
 	[ -z "${!1:-}" ] || [[ ${!1} =~ ^($3)$ ]] || die "$1=${!1}: may be $2"

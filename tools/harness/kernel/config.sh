@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # config.sh DIR NAME: configure DIR/linux for kernel NAME where build_dir says:
-# tinyconfig, then configs/base.config and configs/NAME.config (after OTHER.config
-# if that has a line "# on top of OTHER"), each followed by what configs/ARCH/ and
-# configs/KERNEL/ have under that name, which overrides it, and if it has KUnit the
-# project's own suites.
+# tinyconfig, then configs/base.config and configs/NAME.config or, if mutants.config has
+# a section NAME, that one, each with its sections for ARCH, the kernel's version and
+# NAME, and if it has KUnit the project's own suites.
 #
 # Promises: every symbol asked for is as asked, or the exit is non-zero with a
 # list of those that are not; nothing is redone while its inputs stay the same.
@@ -26,11 +25,9 @@ suites() {
 
 # A kernel's name in kernels.list is its version's first two numbers.
 kernel=$(cut -d. -f1,2 "$1/version")
-below=$(sed -n 's/^# on top of //p' "$HARNESS/kernel/configs/$2.config")
-for name in base $below "$2"; do
-	for part in "$name" "${ARCH:-x86}/$name" "$kernel/$name"; do
-		[ ! -f "$HARNESS/kernel/configs/$part.config" ] || cat "$HARNESS/kernel/configs/$part.config"
-	done
+file=$(kernel_config "$2")
+for part in "$HARNESS/kernel/configs/base.config" "$file"; do
+	sections "$part" "${ARCH:-x86}" "$kernel" "$2"
 done >"$wanted.tmp"
 ! grep -q '^CONFIG_KUNIT=[ym]' "$wanted.tmp" || suites >>"$wanted.tmp"
 

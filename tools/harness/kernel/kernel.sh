@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh NAME...: make the kernels NAME (a file in configs/: bench, debug)
+# kernel.sh NAME...: make the kernels NAME (of configs/: bench, debug, rt)
 # with this repository grafted in, and the programs that run in their guests.
 # For each NAME, out/NAME/ then has its image and bin/; the path of the last
 # image is printed.
@@ -12,7 +12,7 @@
 
 [ $# -gt 0 ] || die "usage: kernel.sh bench|debug..."
 for name in "$@"; do
-	[ -f "$HARNESS/kernel/configs/$name.config" ] || die "no configs/$name.config"
+	kernel_config "$name" >/dev/null
 done
 
 "$HARNESS/kernel/deps.sh"

@@ -44,13 +44,13 @@ debian_symbols() {
 			lib/Kconfig.debug drivers/dma-buf/Kconfig "$heaps/Kconfig" -)
 }
 
-# configure CONFIG: set the symbols of series/configs that the tree has.
+# configure CONFIG: set the symbols of series/configs.list that the tree has.
 configure() {
 	local b=$builds/$1
 	mkdir -p "$b"
 	: >"$b/wanted.new"
 	[ "$1" != debian ] || debian_symbols >"$b/wanted.new" || { echo "no configuration of Debian"; return; }
-	cat "$series/configs/common.config" "$series/configs/$1.config" >>"$b/wanted.new"
+	sections "$series/configs.list" "$1" >>"$b/wanted.new"
 	cmp -s "$b/wanted.new" "$b/wanted" && cmp -s "$repo/$heaps/Kconfig" "$b/kconfig" && return
 	rm -f "$b/kconfig"
 	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted.new" allnoconfig >"$b/log" 2>&1 ||

@@ -10,7 +10,7 @@
 #   checkpatch  checkpatch.pl --strict of each patch and cover letter
 #   build       each patch builds, with W=1, no warning and no function that uses
 #               more than 512 bytes of stack, in the configurations of
-#               series/configs: built in, as modules, not at all, without a network,
+#               series/configs.list: built in, as modules, not at all, without a network,
 #               for 32 bits with highmem, for ARC, and as Debian builds it.
 #               CONFIGS="y m..." chooses some.  LINK="y m" (default) are linked with
 #               each patch, i386 and nonet with the last one; LINK=none links nothing
@@ -34,7 +34,7 @@ for step in $steps; do
 	case " $all_steps " in *" $step "*) ;; *) die "no step $step: $all_steps" ;; esac
 done
 for config in $configs; do
-	[ -f "$series/configs/$config.config" ] || die "no series/configs/$config.config"
+	grep -qxF "[$config]" "$series/configs.list" || die "no $config in series/configs.list"
 done
 unset STEPS LINK CONFIGS AUTHOR SIGNOFF TRAILERS
 heaps=drivers/dma-buf/heaps
