@@ -4,8 +4,7 @@
 # check.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
 # W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
-# whether bad values of variables, and kernels without what a module
-# needs, are refused; whether backport/ fits and the series can be cut and applied.
+# whether errors are one line, the backport fits, and the series is cut and applies.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/../lib.sh"
@@ -51,7 +50,7 @@ result "shellcheck tools/harness .ci/run" \
 # The same sources make the series for older kernels, which takes none of their
 # files to see.
 version=$(cat "$1/version")
-for edits in "$HARNESS"/kernel/backport/*.edit; do
+for edits in "$HARNESS"/kernel/[0-9]*.edit; do
 	name=$(basename "$edits" .edit)
 	# This tree has the backport already, and what is above was of it.
 	[[ $version != "$name".* ]] || continue

@@ -27,7 +27,7 @@ lock_tree "$1"
 
 ours() { (cd "$TOP" && find "$@" -type f 2>/dev/null | sort); }
 
-# Ours, and the kernel's that kernel/edits/docs.edit has changed; no tables of contents.
+# Ours, and the kernel's that kernel/series.edit has changed; no tables of contents.
 documents() { grep -E '^Documentation/.*\.rst$' "$1/grafted" | grep -v '/index\.rst$'; }
 
 # Sources that one of our documents includes.

@@ -100,7 +100,7 @@ unpack_few() {	# DIR PATH...
 
 few_paths() {
 	awk '$1 == "file" { for (i = 2; i <= NF; i++) print $i }' \
-		"$HARNESS"/kernel/edits/*.edit "$TOP/drivers/dma-buf/heaps/system_heap.edit"
+		"$HARNESS/kernel/series.edit" "$TOP/drivers/dma-buf/heaps/system_heap.edit"
 	printf '%s\n' Makefile usr/gen_init_cpio.c tools/testing/selftests/{kselftest.h,kselftest_harness.h,dmabuf-heaps}
 }
 

@@ -4,7 +4,7 @@
 # stage.sh WHAT VERSION STAGE ORIGINAL...: put into the new directory STAGE what
 # this repository adds to a kernel of that VERSION, and what it changes in files
 # that the kernel has: those are looked for in the directories ORIGINAL, in
-# order.  All of it is then made to fit an older kernel by backport/KERNEL.edit, if
+# order.  All of it is then made to fit an older kernel by KERNEL.edit, if
 # there is one.  WHAT is
 #   series   what goes upstream
 #   bench    that, and what the bench kernel has beside it (bench/heaps/)
@@ -21,7 +21,7 @@ shift 3
 kernel=$(echo "$version" | cut -d. -f1,2)
 selftests=tools/testing/selftests/dmabuf-heaps
 
-# Fragments of upstream files; edits/series.edit says where they go.
+# Fragments of upstream files; series.edit says where they go.
 is_fragment() {
 	case $1 in
 	drivers/dma-buf/heaps/Kconfig | drivers/dma-buf/heaps/Makefile) ;;
@@ -51,7 +51,7 @@ while read -r path; do
 done < <(ours | sort)
 tests=${tests# }
 
-edits=("$HARNESS"/kernel/edits/*.edit "$TOP/drivers/dma-buf/heaps/system_heap.edit")
+edits=("$HARNESS/kernel/series.edit" "$TOP/drivers/dma-buf/heaps/system_heap.edit")
 if [ "$what" = bench ]; then
 	cp "$HARNESS/bench/heaps/"*.c "$stage/drivers/dma-buf/heaps/"
 	edits+=("$HARNESS/bench/heaps/bench.edit")
@@ -67,5 +67,5 @@ edit() {
 	rm -rf "$stage/.edited"
 }
 edit "$stage" "$@" -- "SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}"
-backport=$HARNESS/kernel/backport/$kernel.edit
+backport=$HARNESS/kernel/$kernel.edit
 [ ! -f "$backport" ] || edit "$stage" -- "$backport"
