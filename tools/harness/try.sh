@@ -84,7 +84,7 @@ heap=$(cat "$parameters/name")
 
 if command -v gcc >/dev/null || [ ! -x "$program" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
-		-o "$program" "$HARNESS/bench/heap-try.c" >&2 || cannot "heap-try was not built"
+		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-try.c" >&2 || cannot "heap-try was not built"
 fi
 facts
 method=$(cat "$parameters/zero_method")

@@ -167,8 +167,10 @@ static inline void caught_up(void)
 
 static inline void drained(void)
 {
-	if (pooled)
-		heap_drain();
+	struct heap_stats st;
+
+	if (pooled && !heap_drain_all(&st))
+		fail("the heap could not be drained");
 	usleep(1000);
 }
 
@@ -182,7 +184,7 @@ static inline void measure_warm(int heap, const struct size_plan *p,
 	for (i = -3; i < p->samples; i++) {
 		caught_up();
 		t = now();
-		buf = heap_alloc(heap, p->len);
+		buf = must_alloc(heap, p->len);
 		t = now() - t;
 		if (i >= 0)
 			samples[i] = t;
@@ -235,7 +237,7 @@ static inline int bench_heap_open(const char *name)
 	pooled = !strcmp(name, "system");
 	if (pooled && !heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
-	return heap_open(name);
+	return must_open(name);
 }
 
 /* What two readings of the clock in a row give: part of every sample */
@@ -255,13 +257,13 @@ static inline void report_clock_cost(void)
 
 static inline void report_parameters(void)
 {
+	struct heap_stats st = must_stats();
 	char method[64];
 
-	read_text(HEAP_PARAMS "zero_method", method, sizeof(method));
+	must_read(HEAP_PARAMS "zero_method", method, sizeof(method));
 	method[strcspn(method, "\n")] = '\0';
 	printf("# zero_method %s, pool limit %lld, queue limit %lld bytes\n",
-	       method, file_value(HEAP_STATS, "pool_limit_bytes"),
-	       file_value(HEAP_STATS, "queue_limit_bytes"));
+	       method, st.pool_limit_bytes, st.queue_limit_bytes);
 }
 
 /* Reads the options, which all programs have in common, and sets the clock */
@@ -299,7 +301,7 @@ static inline void bench_setup(int argc, char **argv)
 		     "       [--size BYTES,...] [--zero-method vmap|direct]",
 		     progname);
 	if (method)
-		write_text(HEAP_PARAMS "zero_method", method);
+		must_write(HEAP_PARAMS "zero_method", method);
 
 	/* No page fault of ours in a measurement */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))

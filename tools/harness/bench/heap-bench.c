@@ -37,7 +37,7 @@ static void bench_cold(int heap, const char *name, const struct size_plan *p)
 	for (i = -2; i < p->cold; i++) {
 		drained();
 		t = now();
-		buf = heap_alloc(heap, p->len);
+		buf = must_alloc(heap, p->len);
 		t = now() - t;
 		if (i >= 0)
 			samples[i] = t;
@@ -59,7 +59,7 @@ static void bench_churn(int heap, const char *name, const struct size_plan *p)
 		cpu -= cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 		elapsed = now();
 		for (i = 0; i < p->pairs; i++)
-			close(heap_alloc(heap, p->len));
+			close(must_alloc(heap, p->len));
 		elapsed = now() - elapsed;
 		cpu += cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 		caught_up();

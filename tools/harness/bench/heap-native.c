@@ -51,8 +51,8 @@ static uint64_t write_lines(int buf)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%d", buf);
-	write_text(WRITE, text);
-	read_text(WRITE, text, sizeof(text));
+	must_write(WRITE, text);
+	must_read(WRITE, text, sizeof(text));
 	return strtoull(text, NULL, 10);
 }
 
@@ -71,7 +71,7 @@ static void turn_alloc(int heap, size_t len, int unused)
 	for (i = -2; i < nr_samples(len); i++) {
 		caught_up();
 		t = now();
-		buf = heap_alloc(heaps[heap], len);
+		buf = must_alloc(heaps[heap], len);
 		t = now() - t;
 		if (i >= 0)
 			add(&took[heap], t);
@@ -92,7 +92,7 @@ static void turn_write(int heap, size_t len, int unused)
 	for (i = -2; i < nr_samples(len); i++) {
 		caught_up();
 		t = now();
-		buf = heap_alloc(heaps[heap], len);
+		buf = must_alloc(heaps[heap], len);
 		t = now() - t;
 		t += write_lines(buf);
 		if (i >= 0)
@@ -107,7 +107,7 @@ static void turn_frames(int heap, size_t len, int pause_ms)
 	uint64_t t;
 
 	for (i = 0; i < IN_FLIGHT; i++) {
-		buf[i] = heap_alloc(heaps[heap], len);
+		buf[i] = must_alloc(heaps[heap], len);
 		write_lines(buf[i]);
 	}
 	for (i = -2 * IN_FLIGHT; i < n; i++) {
@@ -115,7 +115,7 @@ static void turn_frames(int heap, size_t len, int pause_ms)
 
 		t = now();
 		close(*oldest);
-		*oldest = heap_alloc(heaps[heap], len);
+		*oldest = must_alloc(heaps[heap], len);
 		t = now() - t;
 		t += write_lines(*oldest);
 		if (i >= 0)
@@ -136,7 +136,7 @@ static void turn_loop(int heap, size_t len, int unused)
 		start = now();
 		pairs = 0;
 		do {
-			close(heap_alloc(heaps[heap], len));
+			close(must_alloc(heaps[heap], len));
 			pairs++;
 			t = now() - start;
 		} while (t < BLOCK_NS);
@@ -243,7 +243,7 @@ static void touch_memory(void)
 	unsigned int n = 0;
 
 	while (n < ARRAY_SIZE(bufs) && file_value("/proc/meminfo", "MemFree") > 96 * 1024)
-		bufs[n++] = heap_alloc(heaps[STOCK], 8 * MIB);
+		bufs[n++] = must_alloc(heaps[STOCK], 8 * MIB);
 	while (n)
 		close(bufs[--n]);
 }
@@ -255,7 +255,7 @@ int main(int argc, char **argv)
 	progname = "heap-native";
 	bench_setup(argc, argv);
 	for (nr_heaps = 0; nr_heaps < NR_HEAPS; nr_heaps++)
-		heaps[nr_heaps] = heap_open(names[nr_heaps]);
+		heaps[nr_heaps] = must_open(names[nr_heaps]);
 	pooled = true;
 	memset(took, 0, sizeof(took));
 	memset(took_close, 0, sizeof(took_close));

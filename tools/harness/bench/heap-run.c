@@ -37,14 +37,28 @@ static struct cost measure_stock(int heap, size_t len)
 	struct cost cost;
 
 	if (alone) {
-		read_text(HEAP_PARAMS "pool_limit_mb", limit, sizeof(limit));
-		write_text(HEAP_PARAMS "pool_limit_mb", "0");
+		must_read(HEAP_PARAMS "pool_limit_mb", limit, sizeof(limit));
+		must_write(HEAP_PARAMS "pool_limit_mb", "0");
 	}
 	cost = measure(heap, len);
 	if (alone)
-		write_text(HEAP_PARAMS "pool_limit_mb", limit);
+		must_write(HEAP_PARAMS "pool_limit_mb", limit);
 
 	return cost;
+}
+
+/* "4 KiB", "1 MiB", "1.5 GiB" */
+static const char *human(unsigned long long bytes, char *buf, size_t len)
+{
+	static const char * const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double v = bytes;
+	unsigned int i;
+
+	for (i = 0; v >= 1024 && i < ARRAY_SIZE(unit) - 1; i++)
+		v /= 1024;
+	snprintf(buf, len, v == (unsigned long)v ? "%.0f %s" : "%.1f %s", v,
+		 unit[i]);
+	return buf;
 }
 
 static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
@@ -58,65 +72,43 @@ static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
 /* Fill every byte, close, let the helper zero it, and read what comes next */
 static void check_zeroed(int heap, size_t len)
 {
-	const int rounds = 3;
 	int round, buf;
-	size_t i;
-	char *p;
 
-	for (round = 0; round < rounds; round++) {
-		buf = heap_alloc(heap, len);
-		p = heap_map(buf, len);
-		for (i = 0; i < len; i += sizeof(long))
-			if (*(long *)(p + i))
-				fail("STALE DATA: byte %zu of a %zu-byte buffer was not cleared",
-				     i, len);
-		memset(p, 0xa5, len);
-		munmap(p, len);
+	for (round = 0; round < 3; round++) {
+		buf = must_alloc(heap, len);
+		must_be_zero(buf);
 		close(buf);
 		heap_caught_up();
 	}
 }
 
-static unsigned long long total_hits(void)
-{
-	struct heap_order o[8];
-	unsigned long long hits = 0;
-	int n = heap_orders(o, ARRAY_SIZE(o));
-
-	while (n--)
-		hits += o[n].hits;
-	return hits;
-}
-
 static void print_pool(void)
 {
-	struct heap_order o[8];
-	char a[16], b[16], c[16];
-	unsigned long long page_size = sysconf(_SC_PAGESIZE);
-	int i, n = heap_orders(o, ARRAY_SIZE(o));
+	struct heap_stats st = must_stats();
+	char a[16], b[16];
+	int i;
 
 	printf("\nThe pool now\n\n");
 	printf("  %-20s %10s %12s %12s %8s\n", "pages of", "zeroed",
 	       "hits", "misses", "hit");
-	for (i = 0; i < n; i++) {
-		unsigned long long page = page_size << o[i].order;
-		unsigned long long all = o[i].hits + o[i].misses;
+	for (i = 0; i < NR_HEAP_ORDERS; i++) {
+		const struct heap_order *o = &st.order[i];
+		unsigned long long page = PAGE_BYTES << o->order;
+		unsigned long long all = o->hits + o->misses;
 
 		human(page, a, sizeof(a));
-		human(o[i].cached * page, b, sizeof(b));
-		printf("  %-8s (order %u)%*s %10s %12llu %12llu %6.1f %%\n", a,
-		       o[i].order, o[i].order < 10 ? 2 : 1, "", b, o[i].hits,
-		       o[i].misses, all ? 100.0 * o[i].hits / all : 0.0);
+		human(o->cached * page, b, sizeof(b));
+		printf("  %-8s (order %u)%*s %10s %12lld %12lld %6.1f %%\n", a,
+		       o->order, o->order < 10 ? 2 : 1, "", b, o->hits,
+		       o->misses, all ? 100.0 * o->hits / all : 0.0);
 	}
 	printf("\n  zeroed memory kept    %s of at most %s\n",
-	       human(file_value(HEAP_STATS, "pool_bytes"), a, sizeof(a)),
-	       human(file_value(HEAP_STATS, "pool_limit_bytes"), b, sizeof(b)));
+	       human(st.pool_bytes, a, sizeof(a)),
+	       human(st.pool_limit_bytes, b, sizeof(b)));
 	printf("  waiting to be zeroed  %s of at most %s\n",
-	       human(file_value(HEAP_STATS, "queue_bytes"), a, sizeof(a)),
-	       human(file_value(HEAP_STATS, "queue_limit_bytes"), b,
-		     sizeof(b)));
-	printf("  zeroed so far         %s\n",
-	       human(file_value(HEAP_STATS, "zeroed_bytes"), c, sizeof(c)));
+	       human(st.queue_bytes, a, sizeof(a)),
+	       human(st.queue_limit_bytes, b, sizeof(b)));
+	printf("  zeroed so far         %s\n", human(st.zeroed_bytes, a, sizeof(a)));
 }
 
 int main(int argc, char **argv)
@@ -126,7 +118,7 @@ int main(int argc, char **argv)
 		{}
 	};
 	const char *unit = "instructions";
-	unsigned long long hits;
+	struct heap_stats before, after;
 	int stock, ours, opt;
 	unsigned int i;
 
@@ -137,8 +129,8 @@ int main(int argc, char **argv)
 		unit = optarg;
 	}
 	clock_setup(unit);
-	stock = heap_open(HEAP_STOCK);
-	ours = heap_open(HEAP_NAME);
+	stock = must_open(HEAP_STOCK);
+	ours = must_open(HEAP_NAME);
 	if (!heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
 
@@ -165,14 +157,15 @@ int main(int argc, char **argv)
 		fflush(stdout);
 	}
 
-	hits = total_hits();
+	before = must_stats();
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		check_zeroed(ours, sizes[i]);
-	if (total_hits() == hits)
+	after = must_stats();
+	if (heap_hits(&after) == heap_hits(&before))
 		fail("the pool was not used at all: nothing was shown");
 	printf("\nEvery byte of every reused buffer, after it had been filled with 0xa5,\n"
-	       "was zero again (5 sizes, %llu pages taken from the pool).\n",
-	       total_hits() - hits);
+	       "was zero again (5 sizes, %lld pages taken from the pool).\n",
+	       heap_hits(&after) - heap_hits(&before));
 	print_pool();
 	return 0;
 }

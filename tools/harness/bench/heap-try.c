@@ -77,7 +77,7 @@ static void check_clock(void)
 static int turn(int i)
 {
 	if (i != STOCK)
-		write_text(HEAP_PARAMS "zero_method", names[i]);
+		must_write(HEAP_PARAMS "zero_method", names[i]);
 	heap_caught_up();
 	return heaps[i];
 }
@@ -98,7 +98,7 @@ static void print_result(int name, const char *op, size_t len, uint64_t *v, int 
 
 static void draw(int buf, size_t len)
 {
-	char *p = heap_map(buf, len);
+	char *p = must_map(buf, len);
 
 	memset(p, 0xa5, len);
 	munmap(p, len);
@@ -107,7 +107,7 @@ static void draw(int buf, size_t len)
 static void one_buffer(int heap, size_t len, uint64_t took[NR_OPS])
 {
 	uint64_t start = clock_ns(), t;
-	int buf = heap_alloc(heap, len);
+	int buf = must_alloc(heap, len);
 
 	took[ALLOC] = clock_ns() - start;
 	draw(buf, len);
@@ -151,7 +151,7 @@ static void measure_loop(const struct size_plan *p)
 			for (i = 0; i < n; i++) {
 				uint64_t t = clock_ns();
 
-				close(heap_alloc(heap, p->len));
+				close(must_alloc(heap, p->len));
 				took[i] = clock_ns() - t;
 			}
 			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
@@ -176,14 +176,14 @@ static void one_block_of_frames(int heap, size_t len, uint64_t *took)
 	int i, buf[IN_FLIGHT];
 
 	for (i = 0; i < IN_FLIGHT; i++) {
-		buf[i] = heap_alloc(heap, len);
+		buf[i] = must_alloc(heap, len);
 		draw(buf[i], len);
 	}
 	for (i = 0; i < FRAMES + IN_FLIGHT; i++) {
 		uint64_t t = clock_ns();
 
 		close(buf[i % IN_FLIGHT]);
-		buf[i % IN_FLIGHT] = heap_alloc(heap, len);
+		buf[i % IN_FLIGHT] = must_alloc(heap, len);
 		draw(buf[i % IN_FLIGHT], len);
 		if (i >= IN_FLIGHT)
 			took[i - IN_FLIGHT] = clock_ns() - t;
@@ -206,34 +206,11 @@ static void measure_frames(const struct size_plan *p)
 			     BLOCKS / 2 * FRAMES);
 }
 
-static unsigned long long hit_bytes(void)
-{
-	unsigned long long sum = 0, page_size = sysconf(_SC_PAGESIZE);
-	struct heap_order o[8];
-	int n = heap_orders(o, ARRAY_SIZE(o));
-
-	while (n--)
-		sum += (o[n].hits * page_size) << o[n].order;
-	return sum;
-}
-
-static void check_buffer(int buf, size_t len)
-{
-	char *p = heap_map(buf, len);
-	size_t i;
-
-	for (i = 0; i < len; i += sizeof(long))
-		if (*(long *)(p + i))
-			fail("STALE DATA: byte %zu of a buffer of %zu bytes was not zeroed",
-			     i, len);
-	memset(p, 0xa5, len);
-	munmap(p, len);
-}
-
 /* With the helper asleep in between, and without */
 static void check(int name)
 {
-	unsigned long long bytes = 0, hits = hit_bytes();
+	struct heap_stats before = must_stats(), after;
+	long long bytes = 0, hits;
 	unsigned int i;
 	int round, buf;
 
@@ -241,16 +218,17 @@ static void check(int name)
 		for (round = 0; round < 2 * CHECK_ROUNDS; round++) {
 			if (round < CHECK_ROUNDS)
 				turn(name);
-			buf = heap_alloc(heaps[name], plans[i].len);
-			check_buffer(buf, plans[i].len);
+			buf = must_alloc(heaps[name], plans[i].len);
+			must_be_zero(buf);
 			close(buf);
 			bytes += plans[i].len;
 		}
 	}
-	hits = hit_bytes() - hits;
+	after = must_stats();
+	hits = heap_hit_bytes(&after) - heap_hit_bytes(&before);
 	if (!hits)
 		fail("nothing was taken from the pool");
-	printf("checked %s %llu %llu\n", names[name], bytes, hits);
+	printf("checked %s %lld %lld\n", names[name], bytes, hits);
 }
 
 static void setup(void)
@@ -258,8 +236,8 @@ static void setup(void)
 	static const char thread[] = "dma-heap-" HEAP_NAME;
 	pid_t pid;
 
-	heaps[STOCK] = heap_open(HEAP_STOCK);
-	heaps[VMAP] = heap_open(HEAP_NAME);
+	heaps[STOCK] = must_open(HEAP_STOCK);
+	heaps[VMAP] = must_open(HEAP_NAME);
 	heaps[DIRECT] = heaps[VMAP];
 	pid = find_kthreads(thread);
 	if (!pid)
@@ -274,16 +252,16 @@ static void setup(void)
 
 int main(void)
 {
+	struct heap_stats st;
 	unsigned int i;
 
 	progname = "heap-try";
 	check_clock();
 	setup();
-	if (!file_value(HEAP_STATS, "pool_limit_bytes") ||
-	    !file_value(HEAP_STATS, "queue_limit_bytes"))
+	st = must_stats();
+	if (!st.pool_limit_bytes || !st.queue_limit_bytes)
 		fail("pooling is off: pool_limit_mb or queue_limit_mb is 0");
-	printf("limits %lld %lld\n", file_value(HEAP_STATS, "pool_limit_bytes"),
-	       file_value(HEAP_STATS, "queue_limit_bytes"));
+	printf("limits %lld %lld\n", st.pool_limit_bytes, st.queue_limit_bytes);
 	for (i = 0; i < ARRAY_SIZE(plans); i++) {
 		measure_buffers(&plans[i]);
 		measure_frames(&plans[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the programs in this directory share: heaps, the statistics of the
- * pooled system heap, clocks, and order statistics.
+ * What the programs in this directory share: the selftests' helpers for heaps and their
+ * statistics, clocks, and order statistics.
  *
  * A program stops with a message and status 1 at the first thing that does not
  * work: a number measured in spite of an error is worse than no number.
@@ -9,34 +9,18 @@
 #ifndef TOOLS_BENCH_HEAP_H
 #define TOOLS_BENCH_HEAP_H
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 
-#include <linux/dma-heap.h>
+#include "heap_pool_util.h"
 
-/* The pooled heap, its module, and the heap to compare it with */
-#ifndef HEAP_NAME
-#define HEAP_NAME	"system"
-#define HEAP_MODULE	"system_heap"
+/* The heap to compare with */
+#ifndef HEAP_STOCK
 #define HEAP_STOCK	"stock"
 #endif
 
-#define HEAP_STATS	"/sys/kernel/debug/dma_heap/" HEAP_NAME "/stats"
-#define HEAP_DRAIN	"/sys/kernel/debug/dma_heap/" HEAP_NAME "/drain"
-#define HEAP_PARAMS	"/sys/module/" HEAP_MODULE "/parameters/"
-
-#define KIB		1024UL
-#define MIB		(1024UL * 1024UL)
+#define HEAP_STATS	HEAP_DEBUGFS "stats"
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *progname = "?";
@@ -55,121 +39,76 @@ fail(const char *fmt, ...)
 	exit(1);
 }
 
-/* ---- heaps ---- */
-
-static inline int heap_try_open(const char *name)
+static inline int must_open(const char *name)
 {
 	char path[64];
+	int heap;
 
 	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-static inline int heap_open(const char *name)
-{
-	int heap = heap_try_open(name);
-
+	heap = open(path, O_RDWR | O_CLOEXEC);
 	if (heap < 0)
-		fail("/dev/dma_heap/%s: %s", name, strerror(errno));
+		fail("%s: %s", path, strerror(errno));
 	return heap;
 }
 
-static inline int heap_alloc(int heap, size_t len)
+static inline int must_alloc(int heap, size_t len)
 {
-	struct dma_heap_allocation_data data = {
-		.len = len,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
+	int buf = heap_alloc(heap, len);
 
-	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
-		fail("allocation of %zu bytes: %s", len, strerror(errno));
-	return data.fd;
+	if (buf < 0)
+		fail("allocation of %zu bytes: %s", len, strerror(-buf));
+	return buf;
 }
 
-static inline char *heap_map(int buf, size_t len)
+static inline char *must_map(int buf, size_t len)
 {
-	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
+	char *p = buf_map(buf, len);
 
-	if (p == MAP_FAILED)
+	if (!p)
 		fail("mmap of %zu bytes: %s", len, strerror(errno));
 	return p;
 }
 
-/* ---- files in /proc, /sys and debugfs ---- */
-
-static inline void read_text(const char *path, char *buf, size_t size)
+/* Read all of a new buffer, and fill it for the next owner to find */
+static inline void must_be_zero(int buf)
 {
-	size_t len = 0;
-	ssize_t n;
-	int fd;
+	long long at = buf_check_and_soil(buf);
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		fail("%s: %s", path, strerror(errno));
-	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
-		len += n;
-	if (n < 0)
-		fail("%s: %s", path, strerror(errno));
-	buf[len] = '\0';
-	close(fd);
+	if (at == -2)
+		fail("mmap of %zu bytes: %s", buf_size(buf), strerror(errno));
+	if (at != -1)
+		fail("STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
+		     at, buf_size(buf));
 }
 
-static inline void write_text(const char *path, const char *text)
+static inline void must_read(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t ret = read_text(path, buf, size);
 
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		fail("%s: %s", path, strerror(errno));
-	close(fd);
+	if (ret < 0)
+		fail("%s: %s", path, strerror(-ret));
 }
 
-/* The number after @key at the start of a line of @path */
-static inline long long file_value(const char *path, const char *key)
+static inline void must_write(const char *path, const char *text)
 {
-	char buf[16384], *line;
-	size_t len = strlen(key);
+	int ret = write_text(path, text);
 
-	read_text(path, buf, sizeof(buf));
-	for (line = buf; line; line = strchr(line, '\n')) {
-		if (*line == '\n')
-			line++;
-		if (!strncmp(line, key, len) &&
-		    (line[len] == ' ' || line[len] == ':'))
-			return strtoll(line + len + 1, NULL, 10);
-	}
-	fail("%s: no line %s", path, key);
-}
-
-struct heap_order {
-	unsigned int order;
-	unsigned long long cached, hits, misses, inflight;
-};
-
-/* The lines of the table, largest order first; returns how many */
-static inline int heap_orders(struct heap_order *orders, int max)
-{
-	char buf[4096], *line;
-	int n = 0;
-
-	read_text(HEAP_STATS, buf, sizeof(buf));
-	line = strstr(buf, "\norder ");
-	while (line && n < max && (line = strchr(line + 1, '\n'))) {
-		struct heap_order *o = &orders[n];
-
-		if (sscanf(line, "%u %llu %llu %llu %llu",
-			   &o->order, &o->cached, &o->hits, &o->misses,
-			   &o->inflight) != 5)
-			break;
-		n++;
-	}
-	if (!n)
-		fail("%s: no table of orders", HEAP_STATS);
-	return n;
+	if (ret)
+		fail("%s: %s", path, strerror(-ret));
 }
 
 static inline bool heap_has_stats(void)
 {
 	return !access(HEAP_STATS, R_OK);
+}
+
+static inline struct heap_stats must_stats(void)
+{
+	struct heap_stats st;
+
+	if (heap_stats_read(&st))
+		fail("%s: cannot be read, or is in another format", HEAP_STATS);
+	return st;
 }
 
 /*
@@ -178,31 +117,9 @@ static inline bool heap_has_stats(void)
  */
 static inline void heap_caught_up(void)
 {
-	int i;
-
-	for (i = 0; i < 20000; i++) {
-		if (!file_value(HEAP_STATS, "queue_bytes")) {
-			usleep(1000);
-			return;
-		}
-		usleep(1000);
-	}
-	fail("the helper did not catch up within 20 seconds");
-}
-
-/* Everything queued or pooled back to the page allocator */
-static inline void heap_drain(void)
-{
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		write_text(HEAP_DRAIN, "1");
-		if (!file_value(HEAP_STATS, "pool_bytes") &&
-		    !file_value(HEAP_STATS, "queue_bytes"))
-			return;
-		usleep(1000);
-	}
-	fail("the heap could not be drained");
+	if (heap_wait_idle())
+		fail("the helper did not catch up within 20 seconds");
+	usleep(1000);
 }
 
 /* ---- clocks ---- */
@@ -318,20 +235,6 @@ static inline uint64_t percentile(const uint64_t *v, int n, int percent)
 	int rank = (n * percent + 99) / 100;
 
 	return v[rank > 0 ? rank - 1 : 0];
-}
-
-/* "4 KiB", "1 MiB", "1.5 GiB" */
-static inline const char *human(unsigned long long bytes, char *buf, size_t len)
-{
-	static const char * const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	double v = bytes;
-	unsigned int i;
-
-	for (i = 0; v >= 1024 && i < ARRAY_SIZE(unit) - 1; i++)
-		v /= 1024;
-	snprintf(buf, len, v == (unsigned long)v ? "%.0f %s" : "%.1f %s", v,
-		 unit[i]);
-	return buf;
 }
 
 #endif /* TOOLS_BENCH_HEAP_H */

@@ -15,18 +15,18 @@ int main(void)
 	int heap, shared, own;
 
 	progname = "heap-hold";
-	heap = heap_open(HEAP_NAME);
-	shared = heap_alloc(heap, 8 * MIB);
+	heap = must_open(HEAP_NAME);
+	shared = must_alloc(heap, 8 * MIB);
 	prctl(PR_SET_NAME, "hold parent");
 	if (fork()) {
-		heap_map(dup(heap_alloc(heap, MIB)), MIB);
+		must_map(dup(must_alloc(heap, MIB)), MIB);
 		pause();
 	}
 	prctl(PR_SET_NAME, "hold child");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	own = heap_alloc(heap, 2 * MIB);
-	heap_map(shared, 8 * MIB);
-	heap_map(own, 2 * MIB);
+	own = must_alloc(heap, 2 * MIB);
+	must_map(shared, 8 * MIB);
+	must_map(own, 2 * MIB);
 	close(shared);
 	close(own);
 	close(open("/tmp/held", O_CREAT | O_WRONLY, 0600));

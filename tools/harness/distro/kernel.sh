@@ -42,7 +42,7 @@ compile() {	# SOURCE [FLAG...]
 	program=$(basename "$1" .c)${suffix:-}
 	"${cross}gcc" -O2 -Wall -static -pthread "-DHEAP_NAME=\"$heap\"" \
 		-DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK=\"system\" \
-		-I "$HARNESS/bench" "${@:2}" -o "$made/$program" "$1" -lm \
+		-I "$HARNESS/bench" -I "$ours" "${@:2}" -o "$made/$program" "$1" -lm \
 		>>"$log" 2>&1 || { tail -n 20 "$log" >&2; die "compiling $1 failed ($log)"; }
 	keep "$made/$program" "$program"
 }
@@ -54,7 +54,7 @@ if [ $# = 0 ]; then
 	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
 	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
 	# The machine may have no drm headers.
-	flags=(-D_GNU_SOURCE -D__user= -I "$selftests" -I "$ours" -idirafter "$uapi")
+	flags=(-D_GNU_SOURCE -D__user= -I "$selftests" -idirafter "$uapi")
 	for source in "$selftests/dmabuf-heaps/dmabuf-heap.c" "$ours"/*.c "$HARNESS"/guest/tests/*.c; do
 		compile "$source" "${flags[@]}"
 	done

@@ -16,6 +16,7 @@ build=$(build_dir "$1" "$2")
 bin=$OUT/$2/bin
 log=$build/programs.log
 headers=$build/usr/include
+utils=$TOP/tools/testing/selftests/dmabuf-heaps
 export CCACHE_DIR=$CACHE/ccache
 
 mkdir -p "$bin" "$build/guest"
@@ -36,7 +37,7 @@ keep() {	# PROGRAM NAME
 }
 
 compile() {	# SOURCE NAME [FLAG...]
-	ccache "${cross}gcc" -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" "${@:3}" \
+	ccache "${cross}gcc" -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" -I "$utils" "${@:3}" \
 		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
 	"${cross}gcc" -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
 	grep -A4 "^$1.*warning:" "$log" >&2 || true
@@ -54,8 +55,7 @@ keep "$build/guest/dma-heap" dma-heap
 
 selftests=$tree/tools/testing/selftests
 for source in "$HARNESS"/guest/tests/*.c; do
-	compile "$source" "$(basename "$source" .c)" -D_GNU_SOURCE -I "$selftests" \
-		-I "$TOP/tools/testing/selftests/dmabuf-heaps"
+	compile "$source" "$(basename "$source" .c)" -D_GNU_SOURCE -I "$selftests"
 done
 # What kernel.sh has built of modules, if they are enabled.
 if [ -f "$build/modules.order" ]; then
