@@ -37,7 +37,7 @@
 #+ STEPS="apply checkpatch..."  for make check: some of it (series/check.sh)
 #+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
 #+ VERSION=1.2     for make deb, and AUTHOR as above
-#+ ACCEL=wall      for make bench: time, with KVM where it works (kvm: only with KVM)
+#+ ACCEL=kvm       for make bench: time, in a guest with KVM
 #+ V=1 says more, JOBS=N limits builds
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.
@@ -57,20 +57,23 @@ HARNESS := tools/harness
 help:
 	@sed -n 's/^#: \?//p$(if $(filter 1,$(V)),;s/^#+ \?//p)' Makefile
 
-run try test bench shell:
+run try test shell:
 	@$(HARNESS)/$@.sh
 
 quick:
 	@ARCH=um $(HARNESS)/test.sh
 
+bench:
+	@$(HARNESS)/bench/bench.sh
+
 bench-compare:
-	@$(HARNESS)/bench-compare.sh "$(REF)"
+	@$(HARNESS)/bench/bench.sh compare "$(REF)"
 
 bench-native:
 	@$(HARNESS)/bench/native.sh
 
 bench-baseline:
-	@$(HARNESS)/bench/guard.sh update
+	@$(HARNESS)/bench/bench.sh baseline
 
 deb:
 	@$(HARNESS)/deb.sh

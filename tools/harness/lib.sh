@@ -54,7 +54,6 @@ may_be() {
 }
 may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
-may_be ACCEL "icount, wall or kvm" "icount|wall|kvm"
 may_be ARCH "x86, arm64, i386 or um" "x86|arm64|i386|um"
 if [ -n "${KERNEL:-}" ]; then
 	kernels="$(supported)${KERNEL_MODULE:+ $(distro_names)}"	# run.sh sets that

@@ -54,7 +54,7 @@ if [ -z "${BOOTS:-}$arch_dir" ]; then
 fi
 if [ -z "${BOOTS:-}" ] && [[ ${ARCH:-x86} != @(i386|um) ]]; then
 	echo "== guard: allocating and closing, beside the figures in docs/"
-	script guard "$HARNESS/bench/guard.sh"
+	script guard "$HARNESS/bench/bench.sh" guard
 fi
 
 summary

@@ -41,7 +41,7 @@ variables() {
 		mutants|ONLY=no-such-mutant
 		kcsan|ONLY=no-such-program
 		bench|ACCEL=fast
-		bench-compare|ACCEL=wall|REF=HEAD
+		bench-compare|ACCEL=kvm|REF=HEAD
 		bench-compare|REF=no-such-revision
 		bench-native|ROWS=no-such-row
 		bench-native|SIZES=many

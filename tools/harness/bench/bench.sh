@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
+# (empty), all in one boot.  WHAT is
+#   run          (default) print a table, write out/bench-KERNEL.json and .svg; KERNEL is
+#                7.3, 6.12 or one of these with -arm64.  out/bench.json and .svg are copies
+#                of the last ones of x86.
+#   baseline     run, and put both files into docs/
+#   guard        compare what allocating and closing cost with the figures in docs/, and
+#                print KTAP.  A row fails that is more than 2 % off, or has no figure.
+#                stock may be 5 % off: closing costs more when pages can be merged.
+#   compare REF  measure the heap of the git revision REF, then that of the working tree,
+#                both by the working tree's programs, and print the ratios
+# BENCH_ARGS are options of heap-bench (bench/bench.h).  ACCEL=icount (default) is a machine
+# that counts instructions, the same number every time; ACCEL=kvm measures time.
+#
+# Promises: a run that is not of everything, or not of instructions, has another name
+# ("-part", "-kvm"), so that it does not replace one that is.  A heap without results is a
+# failure, unless BENCH_ARGS left it out.
+. "$(dirname "$0")/../lib.sh"
+
+may_be ACCEL "icount or kvm" "icount|kvm"
+
+# What the files of all that is measured are called, of this kernel.
+bench_name() { echo "bench-$(cut -d. -f1,2 "$OUT/bench/version")${cross:+-$ARCH}"; }
+
+# bench_boot RUN ARGUMENT...: run heap-bench with the ARGUMENTs in a guest; sets report.
+bench_boot() {
+	local machine=icount
+	[ "$unit" = instructions ] || machine=smp
+	report=$OUT/runs/$1/report.log
+	echo "heap-bench 3000 heap-bench --unit $unit ${*:2}" | "$HARNESS/guest/boot.sh" bench "$machine" "$1"
+	grep -qax "@@END heap-bench exit=0" "$report" ||
+		{ grep -av '^result ' "$report" | tail -n 20 >&2; die "heap-bench failed"; }
+}
+
+run() {
+	local full name plot part=${BENCH_ARGS:-}
+	full=$(bench_name)
+	name=${BENCH_RUN:-$full${ACCEL:+-$ACCEL}${part:+-part}}
+	name=${name/-icount/}
+	# shellcheck disable=SC2086 # a list of options
+	bench_boot "$name" $part
+	plot=$OUT/runs/$name/plot.dat
+	awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
+		-v json="$TOP/out/$name.json.tmp" -v machine="$label" -v unit="$unit" -v plot="$plot" \
+		-v partial="$part" -f "$HARNESS/bench/bench.awk" "$report" || die "there is no full set of results"
+	mv "$TOP/out/$name.json.tmp" "$TOP/out/$name.json"
+	say "written: $TOP/out/$name.json"
+	# No plot of a part.
+	[ -z "$part" ] || return 0
+	gnuplot -e "data='$plot'; out='$TOP/out/$name.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
+	say "written: $TOP/out/$name.svg"
+	if [ "$name" = "$full" ] && [ -z "$cross" ]; then
+		put "$TOP/out/$name.json" "$TOP/out/bench.json"
+		put "$TOP/out/$name.svg" "$TOP/out/bench.svg"
+		say "and, as the last of its kind: $TOP/out/bench.json, $TOP/out/bench.svg"
+	fi
+}
+
+baseline() {
+	local file
+	unset BENCH_ARGS BENCH_RUN
+	run
+	mkdir -p "$TOP/docs"
+	for file in "$(bench_name)".{json,svg}; do put "$TOP/out/$file" "$TOP/docs/$file"; done
+	say "put into docs/: $(bench_name).json and .svg"
+}
+
+guard() {
+	local figures
+	figures=docs/$(bench_name).json
+	bench_boot guard --case warm,close,cold
+	[ -f "$TOP/$figures" ] || die "there is no $figures; make bench-baseline writes it"
+	awk -v figures="$figures" '
+		function value(name,   s) {
+			s = $0
+			if (!sub(".*\"" name "\":\"?", "", s)) return ""
+			sub(/[",}].*/, "", s)
+			return s
+		}
+		FNR == NR {
+			key = value("case") " " value("op") " " value("heap") " " value("size")
+			if (key ~ /^(warm|close|cold) /) was[key] = value("p50")
+			next
+		}
+		{ sub(/\r$/, "") }
+		$1 == "result" {
+			row = $2 " " $3 " " $4 " " $5
+			off = was[row] ? 100 * $7 / was[row] - 100 : 0
+			limit = $4 == "stock" ? 5 : 2
+			printf "# %s: %d, %s\n", row, $7, was[row] ? \
+				sprintf("was %d, %+.1f %%", was[row], off) : "no figure in " figures
+			printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? \
+				"ok" : "not ok"), ++n, row
+			delete was[row]
+		}
+		END {
+			for (row in was) printf "not ok %d %s is no longer measured\n", ++n, row
+			print "1.." n
+		}' "$TOP/$figures" "$report"
+}
+
+compare() {	# REF
+	local commit old=$OUT/compare/tree tree
+	[ -n "${1:-}" ] || die "which revision? make bench-compare REF=HEAD~1"
+	commit=$(git -C "$TOP" rev-parse --verify --quiet "$1^{commit}") ||
+		die "REF=$1: may be a git revision such as HEAD~1"
+	may_be ACCEL "icount, as only counts of instructions are compared" icount
+	# Not lock_out: each run takes that, first the old tree's and then this one's.
+	lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"
+	rm -rf "$old"
+	mkdir -p "$old/tools/testing"
+	git -C "$TOP" archive "$commit" drivers include tools/testing | tar -x -C "$old"
+	cp -a "$TOP/tools/harness" "$old/tools/"
+	for tree in "$old" "$TOP"; do
+		say "== the heap of $([ "$tree" = "$TOP" ] && echo "the working tree" || echo "$1")"
+		BENCH_RUN=compare BENCH_ARGS="--heap system ${BENCH_ARGS:-}" \
+			"$tree/tools/harness/bench/bench.sh" >/dev/null ||
+			die "it cannot be measured with the programs of the working tree"
+	done
+	awk -v ref="$1" '
+		function human(size) { return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB" }
+		{ sub(/\r$/, "") }
+		$1 != "result" { next }
+		{ row = $2 ($2 == $3 ? "" : " " $3) SUBSEP $5 }
+		FNR == NR { was[row] = $7; next }
+		!n++ { printf "%-13s %8s %12s %12s %8s\n", "case", "size", ref, "now", "ratio" }
+		{
+			split(row, part, SUBSEP)
+			ratio = was[row] ? $7 / was[row] : 0
+			printf "%-13s %8s %12s %12d %8s%s\n", part[1], human(part[2]),
+				((row in was) ? was[row] : "-"), $7, (ratio ? sprintf("%.3f", ratio) : "-"),
+				(ratio >= 1.02 ? "  slower" : ratio && ratio <= 0.98 ? "  faster" : "")
+		}' "$old/out/runs/compare/report.log" "$OUT/runs/compare/report.log"
+	rm -rf "$OUT/compare"
+}
+
+unit=instructions label=tcg-icount
+case ${1:-run} in
+compare)
+	only_x86
+	compare "${2:-}"
+	exit
+	;;
+baseline | guard) ACCEL=icount ;;
+run) ;;
+*) die "usage: bench.sh [run | baseline | guard | compare REF]" ;;
+esac
+lock_out
+"$HARNESS/kernel/kernel.sh" bench >/dev/null
+if [ "${ACCEL:-icount}" = kvm ]; then
+	unit=ns label=kvm
+	[ "$("$HARNESS/guest/accel.sh" bench)" = kvm ] || die "KVM does not work here"
+fi
+"${1:-run}"
