@@ -29,7 +29,7 @@
 #+ make clean, make distclean      remove out/; the cache as well
 #+
 #+ KERNEL=stable   for make run: a kernel of tools/harness/distro/kernels.list
-#+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.list), mutants
+#+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.sh), mutants
 #+                 (check/mutants.list) and kcsan (selftests): some of them
 #+ BOOTS="NAME..." for make test: these guests only (check/boots.list)
 #+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: some of it
@@ -57,8 +57,11 @@ HARNESS := tools/harness
 help:
 	@sed -n 's/^#: \?//p$(if $(filter 1,$(V)),;s/^#+ \?//p)' Makefile
 
-run try test shell:
+run try test:
 	@$(HARNESS)/$@.sh
+
+shell:
+	@$(HARNESS)/run.sh shell
 
 quick:
 	@ARCH=um $(HARNESS)/test.sh

@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh: see the heap at work, beside the stock one, on the machine that counts
+# run.sh [shell]: see the heap at work, beside the stock one, on the machine that counts
 # instructions: print what heap-run (bench/heap-run.c) does.  The kernel is one of
 # Debian's own (KERNEL= a name of distro/kernels.list), with the heap as a module;
 # with KERNEL=7.3, 6.12 or ARCH alone it is the bench kernel, made here.  Exits 0 only
-# when the guest reported that heap-run succeeded.
-KERNEL_MODULE=1
+# when the guest reported that heap-run succeeded.  With "shell", an interactive guest
+# on the bench kernel, with busybox, the programs of bench/ and the selftests in /bin.
+[ "${1:-}" = shell ] || KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
+
+if [ "${1:-}" = shell ]; then
+	lock_out
+	"$HARNESS/kernel/kernel.sh" bench >/dev/null
+	exec "$HARNESS/guest/boot.sh" bench shell shell
+fi
 
 kernel=${KERNEL:-cloud}
 [ -n "${KERNEL:-}" ] || [ -z "$cross" ] || kernel=bench
