@@ -3,12 +3,12 @@
 #
 # distro.sh [-l] [NAME...]: boot Debian's own kernels (distro/kernels.list; default: all)
 # with the heap as a module, once in the place of the kernel's heap and once beside it,
-# and run every test that they allow (distro/tests.list, distro/skips.list); -l: those
+# and run every test that they allow (distro/debian-tests.list, check/skips.list); -l: those
 # that take long, too.  "tools" runs the tests of make try and of make deb.  The last
 # line is "N passed, N failed", as of test.sh.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
-. "$HARNESS/distro/lib.sh"
+. "$HARNESS/distro/boots.sh"
 
 long=
 if [ "${1:-}" = -l ]; then
@@ -28,9 +28,9 @@ for name in "$@"; do
 	case $name in
 	tools)
 		echo "== make try"
-		script try "$HARNESS/check/try.sh"
+		script try "$HARNESS/check/try-test.sh"
 		echo "== make deb"
-		script deb "$HARNESS/deb/test.sh"
+		script deb "$HARNESS/deb/deb-test.sh"
 		;;
 	*) distro_kernel "$name" $long ;;
 	esac

@@ -20,10 +20,10 @@ say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
-# The kernels: columns of kernel/kernels.list, chosen by KERNEL or the first that can
+# The kernels: columns of kernel/versions.list, chosen by KERNEL or the first that can
 # be had (the list starts with the newest).
-supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/kernels.list"; }
-kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/kernels.list"; }
+supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/versions.list"; }
+kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/versions.list"; }
 # The same of Debian's own kernels, which the module is for.
 distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }
 distro_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/distro/kernels.list"; }

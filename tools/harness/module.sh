@@ -5,7 +5,7 @@
 # kernel whose build directory is KDIR (default: the running kernel's), and print
 # its path, out/module/RELEASE/system_heap_pooled.ko (with ARCH, out/ARCH/module/...).
 # With MODULE_ROOT, KDIR is a path in that root, and so is the compiler
-# (distro/root.sh).
+# (distro/in-root.sh).
 #
 # Promises: one line says what of KDIR is missing; nothing is written but in out/
 # and the cache; a module that is there was built from these sources without a
@@ -67,7 +67,7 @@ clang=$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$conf")
 say "building system_heap_pooled.ko for linux $release"
 rm -f "$module"
 if [ -n "$root" ]; then
-	"$HARNESS/distro/root.sh" "$root" "$build" "${build_module[@]}" M=/mnt
+	"$HARNESS/distro/in-root.sh" "$root" "$build" "${build_module[@]}" M=/mnt
 else
 	"${build_module[@]}" M="$build"
 fi >"$log" 2>&1 </dev/null || {

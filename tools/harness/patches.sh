@@ -8,7 +8,7 @@
 # Promises: the same tree and figures give the same patches to the last byte;
 # out/series/KERNEL has a whole series, or the one that was there before.
 . "$(dirname "$0")/lib.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 only_x86
 
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'

@@ -30,7 +30,7 @@ else
 	"$HARNESS/kernel/deps.sh" run
 	heap=system_pooled
 	[[ $boots = *beside* ]] || heap=system
-	name=$("$HARNESS/distro/kernel.sh" "$kernel" "$heap" heap-run)
+	name=$("$HARNESS/distro/debian-kernel.sh" "$kernel" "$heap" heap-run)
 	what="Debian's linux $(cat "$OUT/$name/version"), as it is: "
 	if [ "$heap" = system ]; then
 		what+="it has no heap,

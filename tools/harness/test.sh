@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: every test of the project: the host checks (check/check.sh), the KUnit
+# test.sh: every test of the project: the host checks (check/host.sh), the KUnit
 # suites, the kernel's own and our selftests (check/tests.list), some of them on
-# three of Debian's kernels (distro/tests.list) and on arm64, and a look at what the
+# three of Debian's kernels (distro/debian-tests.list) and on arm64, and a look at what the
 # guests' kernels printed.  With ARCH, what is in guests; BOOTS="NAME..." runs those
 # of check/boots.list and nothing else.  The last line is "N passed, N failed"; the
 # exit is 0 only when something passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
-. "$HARNESS/distro/lib.sh"
+. "$HARNESS/distro/boots.sh"
 
 case ${ARCH:-x86} in
 i386) boots=highmem ;;
@@ -41,7 +41,7 @@ expand_list "$HARNESS/check/more.list" >>"$tests"
 
 if [ -z "${BOOTS:-}$arch_dir" ]; then
 	echo "== host checks"
-	script host "$HARNESS/check/check.sh" "$dir"
+	script host "$HARNESS/check/host.sh" "$dir"
 fi
 for boot in $boots; do
 	read -r _ _ kernel words < <(row "$boot")

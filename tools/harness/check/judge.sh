@@ -7,7 +7,7 @@ passed=0
 failed=0
 skipped=0
 tests=$OUT/test/tests		# what is to run where; see tests.list
-skips=$HARNESS/check/skips.list	# distro has another
+skips=$HARNESS/check/skips.list
 
 # expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
 # by each program of ours that no line names.

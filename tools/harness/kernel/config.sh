@@ -23,7 +23,7 @@ suites() {
 		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
 }
 
-# A kernel's name in kernels.list is its version's first two numbers.
+# A kernel's name in versions.list is its version's first two numbers.
 kernel=$(cut -d. -f1,2 "$1/version")
 file=$(kernel_config "$2")
 for part in "$HARNESS/kernel/configs/base.config" "$file"; do

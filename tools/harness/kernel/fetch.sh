@@ -16,7 +16,7 @@
 # is used when the mirror cannot be reached, and that is said.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 
 debs=$CACHE/deb
 trees=$CACHE/tree

@@ -17,7 +17,7 @@ what=$1
 version=$2
 stage=$3
 shift 3
-# A kernel's name in kernels.list is its version's first two numbers.
+# A kernel's name in versions.list is its version's first two numbers.
 kernel=$(echo "$version" | cut -d. -f1,2)
 selftests=tools/testing/selftests/dmabuf-heaps
 

@@ -14,7 +14,7 @@
 #               for 32 bits with highmem, for ARC, and as Debian builds it.
 #               CONFIGS="y m..." chooses some.  LINK="y m" (default) are linked with
 #               each patch, i386 and nonet with the last one; LINK=none links nothing
-#   files       check/check.sh: checkpatch and kernel-doc of the files, sparse
+#   files       check/host.sh: checkpatch and kernel-doc of the files, sparse
 #   cocci       the kernel's semantic patches
 #   kconfig     no unmet dependencies in random configurations
 #   docs        check/docs.sh
@@ -22,7 +22,7 @@
 # Promises: one run at a time works in a repository and builds of its own in the cache.
 # What an earlier run left there only saves time.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 only_x86
 
 all_steps="apply checkpatch build files cocci kconfig docs"
@@ -110,7 +110,7 @@ build_each() {
 	find "$builds"/*/"$heaps" -name '*.o' -delete 2>/dev/null || true
 	GIT_COMMITTER_NAME=Nobody GIT_COMMITTER_EMAIL=nobody@invalid CONFIGS=$configs LINK=${link/none/} \
 		git_plain -C "$repo" rebase -q --exec \
-		"$HARNESS/series/build.sh patch $kernel $repo $builds" pristine </dev/null
+		"$HARNESS/series/build-patch.sh patch $kernel $repo $builds" pristine </dev/null
 }
 step build "each patch builds: $configs" build_each
 checkout "$tip"
@@ -124,7 +124,7 @@ ktap() {
 	[ "$code" != 0 ] || grep -q '^1\.\.[1-9]' "$work/ktap" || code=1
 	[ "$code" = 0 ] || { tail -n 20 "$work/said"; return 1; }
 }
-step files "checkpatch, kernel-doc, W=1 and sparse of the files (check/check.sh)" ktap "$HARNESS/check/check.sh" "$dir"
+step files "checkpatch, kernel-doc, W=1 and sparse of the files (check/host.sh)" ktap "$HARNESS/check/host.sh" "$dir"
 
 # Like coccicheck, for one directory and with a time limit.  badzero takes longer than
 # that, and check_bq27xxx_data is for one other driver.
@@ -145,7 +145,7 @@ cocci() {
 }
 step cocci "coccicheck" quiet cocci
 step kconfig "no unmet dependencies" \
-	"$HARNESS/series/build.sh" kconfig "$kernel" "$repo" "$builds"
+	"$HARNESS/series/build-patch.sh" kconfig "$kernel" "$repo" "$builds"
 step docs "the documentation (check/docs.sh)" ktap "$HARNESS/check/docs.sh" "$dir"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

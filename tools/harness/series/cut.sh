@@ -20,7 +20,7 @@
 # Promises: the last commit's tree is that of "pristine" with the staged files; every
 # staged file is in one patch; the same input gives the same output to the last byte.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 
 repo=$1
 stage=$2

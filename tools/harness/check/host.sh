@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh DIR: what can be told of our files without running them, with the
+# host.sh DIR: what can be told of our files without running them, with the
 # tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
 # W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
 # whether errors are one line, the backport fits, and the series is cut and applies.
@@ -64,7 +64,7 @@ done
 result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
 result "errors are one line" "$(complaint "$HARNESS/check/errors.sh")"
 result "each mutant finds its text" "$("$HARNESS/check/mutants.sh" --check 2>&1)"
-result "the series is cut and applies" "$(complaint "$HARNESS/series/test.sh")"
+result "the series is cut and applies" "$(complaint "$HARNESS/series/cut-test.sh")"
 
 "$HARNESS/kernel/config.sh" "$1" debug
 mkdir -p "$build"

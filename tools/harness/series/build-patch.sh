@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh WHAT KERNEL REPO BUILDS: build REPO's working tree in directories of BUILDS and
+# build-patch.sh WHAT KERNEL REPO BUILDS: build REPO's working tree in directories of BUILDS and
 # print what is wrong.  Exits with 0 if nothing is.  WHAT is
 #   patch    our objects in each of $CONFIGS; links those in $LINK, with the last patch
 #            i386 and nonet, too
-#   kconfig  see check.sh
+#   kconfig  see series/check.sh
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 
 what=$1
 kernel=$2

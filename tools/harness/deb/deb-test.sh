@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: make deb's packages in a clean Debian trixie root: lintian, autopkgtest for
+# deb-test.sh: make deb's packages in a clean Debian trixie root: lintian, autopkgtest for
 # stable's kernel and the newest, upgrade, remove, purge, and what is left; with
 # ARCH=arm64, which is emulated, no more than autopkgtest for stable's.  Prints KTAP
 # lines and takes some minutes; needs root.
@@ -16,7 +16,7 @@ log=$OUT/deb-test.log
 names="stable cloud"
 [ -z "$cross" ] || names=stable-arm64	# compiling takes minutes in emulation
 # shellcheck disable=SC2086 # a list of names
-base=$("$HARNESS/deb/root.sh" $names)
+base=$("$HARNESS/deb/debian-root.sh" $names)
 lock 7 debian
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/deb" "$OUT"
@@ -26,7 +26,7 @@ cp -a --reflink=auto "$base" "$root"
 
 inside() {
 	printf '+ %s\n' "$*" >>"$log"
-	"$HARNESS/distro/root.sh" "$root" "$work/deb" "$@" 2>&1 | tee -a "$log"
+	"$HARNESS/distro/in-root.sh" "$root" "$work/deb" "$@" 2>&1 | tee -a "$log"
 }
 # step NAME COMMAND...: a test is whether that works.
 step() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (from fetch.sh or deb/root.sh),
+# in-root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (of fetch-debian.sh or debian-root.sh),
 # with DIR as /mnt, and /proc, /sys and /dev.  What is mounted for it is in a namespace
 # of its own, and gone with it, however it ends.
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: whether the series for the kernel that KERNEL chooses can be cut and applies
+# cut-test.sh: whether the series for the kernel that KERNEL chooses can be cut and applies
 # with git am.  The quick part of "make check": not on all of the kernel's files but on
 # those that the series touches.  Says nothing when all is well.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/lib.sh"
+. "$HARNESS/series/git.sh"
 
 dir=$("$HARNESS/kernel/fetch.sh" few)
 version=$(cat "$dir/version")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh NAME HEAP PROGRAM...: put into out/NAME-HEAP/ what guest/boot.sh boots, and
+# debian-kernel.sh NAME HEAP PROGRAM...: put into out/NAME-HEAP/ what guest/boot.sh boots, and
 # print NAME-HEAP: Debian's kernel NAME (kernels.list, of this ARCH) as it is, and in
 # bin/ the PROGRAMs, the module, and vgem where there is one.  HEAP is what the module
 # will be called; without a PROGRAM all tests are made.  out/NAME-HEAP/modules
@@ -19,7 +19,7 @@ log=$out/programs.log
 made=$out/made		# before it is put where it is looked for
 
 lock_out
-dir=$("$HARNESS/distro/fetch.sh" "$name")
+dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
 few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
 release=$(cat "$dir/release")
 headers=/usr/src/linux-headers-$release

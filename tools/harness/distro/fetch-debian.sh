@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fetch.sh NAME: bring the kernel NAME of kernels.list into the cache, and what modules
+# fetch-debian.sh NAME: bring the kernel NAME of kernels.list into the cache, and what modules
 # for it are built with.  Prints a directory with
 #   release        of the kernel
 #   vmlinuz, lib/modules/
-#   root           the headers and compilers of all these kernels, for root.sh
+#   root           the headers and compilers of all these kernels, for in-root.sh
 #
 # Promises: packages come from the machine's own mirror, with apt's checks of
 # signature and hash; nothing half downloaded or half unpacked is used; what was

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# root.sh NAME...: print the directory of a Debian trixie root with DKMS and the headers
+# debian-root.sh NAME...: print the directory of a Debian trixie root with DKMS and the headers
 # of the kernels NAME (distro/kernels.list, all of this ARCH); of another machine's in
 # emulation.  It is made in the cache if it is not there.  Nobody writes into it: copy it.
 #
@@ -15,7 +15,7 @@
 packages=dkms,man-db,openssl,tiny-initramfs
 [ -n "$cross" ] || packages+=,lintian,systemd,udev
 for name in "$@"; do
-	dir=$("$HARNESS/distro/fetch.sh" "$name")
+	dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
 	packages+=,linux-headers-$(cat "$dir/release")
 done
 root=$CACHE/debian/trixie-$deb_arch-$(sha256sum <<<"$packages" | cut -c1-12)

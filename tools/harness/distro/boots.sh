@@ -5,13 +5,11 @@
 
 # distro_boot NAME HEAP [long|lean|time]: boot Debian's kernel NAME (kernels.list, of this
 # ARCH) with the module as HEAP, beside the kernel's heap or, as "system", instead of it;
-# run what tests.list has for that, and count.  A lean guest has little memory and a disk.
+# run what debian-tests.list has for that, and count.  A lean guest has little memory and a disk.
 distro_boot() {
 	local name=$1-$2 place="every beside" append=${GUEST_APPEND:-} mem=2048 disk=
 	local boot=$name
-	# shellcheck disable=SC2034 # for judge
-	local skips=$HARNESS/distro/skips.list
-	if ! "$HARNESS/distro/kernel.sh" "$1" "$2" >/dev/null; then
+	if ! "$HARNESS/distro/debian-kernel.sh" "$1" "$2" >/dev/null; then
 		fail "$name: there is nothing to boot"
 		return
 	fi
@@ -29,7 +27,7 @@ distro_boot() {
 	mkdir -p "$OUT/test"
 	{
 		sed 's,.*,modprobe-& exit 30 insmod /bin/&,' "$OUT/$name/modules"
-		expand_list "$HARNESS/distro/tests.list" |
+		expand_list "$HARNESS/distro/debian-tests.list" |
 			awk -v heap="$2" -v when=" $place ${3:-} " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }'
 	} | sed "s/^ */$boot /" >"$tests"
 	GUEST_CPUS=2 GUEST_MEM=$mem GUEST_DISK=$disk GUEST_APPEND=$append boot "$boot" "$name"

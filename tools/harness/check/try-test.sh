@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# try.sh: make try in guests with Debian's cloud kernel: where it can't be done it
+# try-test.sh: make try in guests with Debian's cloud kernel: where it can't be done it
 # says so, and where it can, it measures, also a second time.  The module is built
 # before, as there is no compiler in the guest.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
@@ -9,7 +9,7 @@
 work=$OUT/try-test
 lock_out
 "$HARNESS/kernel/deps.sh" run
-name=$("$HARNESS/distro/kernel.sh" cloud system_pooled heap-try)
+name=$("$HARNESS/distro/debian-kernel.sh" cloud system_pooled heap-try)
 bin=$OUT/$name/bin
 release=$(cat "$OUT/$name/version")
 module=out/module/$release/system_heap_pooled.ko
