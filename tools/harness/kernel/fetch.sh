@@ -65,36 +65,16 @@ get_deb() {	# PACKAGE MIRROR SUITE
 	deb=$cached
 }
 
-unpack() {	# PACKAGE DIR
-	local tmp=$2.tmp archive
-	need_space 2500 "unpacking a kernel"
-	say "unpacking $(basename "$deb")"
-	rm -rf "$tmp"
-	mkdir -p "$tmp/linux"
-	archive=./usr/src/$1.tar.xz
-	# tar and xz both end with an error when their input stops early.
-	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -dc -T0 |
-		tar -xf - -C "$tmp/linux" --strip-components=1 --no-same-owner || {
-		rm -rf "$tmp"
-		# It may be the only one that is to be had: gone only if it is broken.
-		! dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "$archive" | xz -qt ||
-			die "$(basename "$deb") is whole but was not unpacked; is the disk full?"
-		rm -f "$deb" "$debs/$1.asked"
-		die "$(basename "$deb") did not unpack and was removed; run again to fetch it anew"
-	}
-	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$tmp/linux" kernelversion >"$tmp/version"
-	rm -rf "$2"
-	mv "$tmp" "$2"
-}
-
-# The same of a few files, which takes seconds and no space.
-unpack_few() {	# DIR PATH...
+# unpack_kernel DIR MIB [PATH...]: its files, or those of the PATHs, into DIR/linux.
+unpack_kernel() {
 	local tmp=$1.tmp
-	need_space 100 "unpacking"
+	need_space "$2" "unpacking a kernel"
+	[ $# -gt 2 ] || say "unpacking $(basename "$deb")"
 	rm -rf "$tmp"
-	unpack_pristine "$deb" "$tmp/linux" "${@:2}"
+	unpack_pristine "$deb" "$tmp/linux" "${@:3}"
 	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { printf "%s%s", s, $3; s = "." }
 		END { print "" }' "$tmp/linux/Makefile" >"$tmp/version"
+	rm -rf "$1"
 	mv "$tmp" "$1"
 }
 
@@ -138,9 +118,9 @@ for name in $wanted; do
 		if [ "${1:-}" = few ]; then
 			mapfile -t paths < <(few_paths | sort -u)
 			dir=$CACHE/few/$key-$(printf '%s\n' "${paths[@]}" | sha256sum | cut -c1-12)
-			[ -d "$dir" ] || unpack_few "$dir" "${paths[@]}"
+			[ -d "$dir" ] || unpack_kernel "$dir" 100 "${paths[@]}"
 		fi
-		[ -f "$dir/version" ] || unpack "$package" "$dir"
+		[ -f "$dir/version" ] || unpack_kernel "$dir" 2500
 		[ "${1:-}" = few ] || say "linux $(cat "$dir/version") ($(dpkg-deb -f "$deb" Version))"
 		echo "$dir"
 		exit 0

@@ -38,7 +38,7 @@ unpack_pristine() {
 	"0 0 0 0") ;;
 	"0 0 0 2") [ $# -gt 0 ] && [ -z "$bad" ] ;;
 	*) false ;;
-	esac || die "$(basename "$deb") did not unpack${bad:+: $bad}"
+	esac || die "$(basename "$deb") did not unpack${bad:+: $bad}; if the disk is not full, remove $deb"
 }
 
 # import_pristine DIR MESSAGE: make DIR a repository with one commit of its files, on the
