@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Random operations of one task on the heap's node and on its buffers, for the soak:
- * lengths, flags, structures of other sizes, bad pointers, ranges of mappings, sync
- * flags, seeks. A buffer is given for a sane request only. It has the size that was
- * asked for, and is zero.
+ * Random ALLOCs of one task, for the soak: lengths, flags, structures of other sizes, bad
+ * pointers. A buffer is given for a sane request only. It has the size that was asked
+ * for, and is zero.
  */
 #ifndef HEAP_FUZZ_UTIL_H
 #define HEAP_FUZZ_UTIL_H
@@ -75,11 +74,6 @@ static void store(struct fuzzer *f, int buf)
 	if (*slot >= 0)
 		close(*slot);
 	*slot = buf;
-}
-
-static int some_buf(struct fuzzer *f)
-{
-	return f->slots[below(f, NR_FUZZ_SLOTS)];
 }
 
 /*
@@ -181,93 +175,13 @@ static void op_heap_ioctl(struct fuzzer *f)
 	}
 }
 
-static void op_buf_ioctl(struct fuzzer *f)
+static void op_close(struct fuzzer *f)
 {
-	static const unsigned long cmds[] = {
-		DMA_BUF_IOCTL_SYNC, DMA_BUF_IOCTL_SYNC, DMA_BUF_SET_NAME_A,
-		DMA_BUF_SET_NAME_B, DMA_BUF_IOCTL_EXPORT_SYNC_FILE,
-		DMA_BUF_IOCTL_IMPORT_SYNC_FILE,
-	};
-	unsigned long cmd = cmds[below(f, ARRAY_SIZE(cmds))];
-	struct dma_buf_export_sync_file *sync = (void *)f->page;
-	unsigned long long *first = (void *)f->page;
-	int buf = some_buf(f);
-	char *arg = f->page;
-
-	memset(f->page, 0, 64);
-	*first = below(f, 2) ? below(f, 16) : random64(f);
-	if (!below(f, 8))
-		arg = (char *)(unsigned long)random64(f);
-	if (!below(f, 8))
-		cmd = next_random(&f->rnd);
-	if (!ioctl(buf, cmd, arg) && arg == f->page &&
-	    cmd == DMA_BUF_IOCTL_EXPORT_SYNC_FILE)
-		close(sync->fd);
-}
-
-static void op_mmap(struct fuzzer *f)
-{
-	size_t len = below(f, 4) ? (1 + below(f, 64)) * 4096 : random_len(f);
-	off_t at = below(f, 2) ? 0 : below(f, 1100) * 4096;
-	int prot = below(f, 8), flags = below(f, 4) ? MAP_SHARED : MAP_PRIVATE;
-	int buf = some_buf(f);
-	size_t size;
-	char *p;
-
-	if (!below(f, 16))
-		at = random64(f) & ~4095ULL;
-	if (buf < 0)
-		return;
-	size = buf_size(buf);
-	p = mmap(NULL, len, prot, flags, buf, at);
-	if (p == MAP_FAILED)
-		return;
-	if (at < 0 || len > size || (size_t)at > size - len)
-		wrong(f, "mapping beyond the end");
-	if (prot & PROT_READ && len <= MAX_FUZZ_LEN) {
-		__atomic_load_n(p, __ATOMIC_RELAXED);
-		__atomic_load_n(p + len - 1, __ATOMIC_RELAXED);
-	}
-	if (below(f, 2) && len > 8192)
-		mmap(p + 4096, 4096, PROT_NONE, MAP_FIXED | MAP_PRIVATE |
-		     MAP_ANONYMOUS, -1, 0);
-	if (below(f, 2))
-		mprotect(p, 4096, below(f, 8));
-	else
-		madvise(p, len, below(f, 24));
-	munmap(p, len);
-}
-
-static void op_file(struct fuzzer *f)
-{
-	int buf = some_buf(f);
-
-	if (buf < 0)
-		return;
-	switch (below(f, 8)) {
-	case 0:
-	case 1:
-		lseek(buf, random64(f) >> below(f, 64), below(f, 6));
-		break;
-	case 2:
-		if (read(buf, f->page, 64) >= 0)
-			wrong(f, "read");
-		break;
-	case 3:
-		if (!ftruncate(buf, below(f, 65536)))
-			wrong(f, "ftruncate");
-		break;
-	case 4:
-		close(dup(buf));
-		break;
-	default:
-		store(f, -1);
-	}
+	store(f, -1);
 }
 
 static void (* const fuzz_ops[])(struct fuzzer *f) = {
-	op_alloc, op_alloc, op_heap_ioctl, op_buf_ioctl, op_mmap, op_mmap,
-	op_file, op_file,
+	op_alloc, op_alloc, op_heap_ioctl, op_close, op_close,
 };
 
 /* The same @seed gives the same operations. Returns false if something is missing. */
