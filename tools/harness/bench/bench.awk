@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Turn lines "result CASE OP HEAP SIZE N P50 P99 MEAN" into JSON (-v json=FILE,
-# -v kernel=VERSION, -v machine=NAME, -v unit=UNIT, -v sources=ID), a table and,
-# if all was measured, bars on stdout, and data for bench.gp (-v plot=FILE).
+# -v kernel=VERSION, -v machine=NAME, -v unit=UNIT, -v sources=ID) and a table.
 #
-# The table is at most 100 columns wide: for each case and operation a row of
-# medians per heap, the ratio of ours to stock and, of wall-clock times, the
-# 99th percentile of ours.  A bar is as long as the logarithm.  Exits non-zero
-# when there is no result, or none of a heap and -v partial is empty.
+# The table is at most 100 columns wide: for each case and operation a row of medians per
+# heap, the ratio of ours to stock and, of times, the 99th percentile of ours.  Exits
+# non-zero when there is no result, or none of a heap and -v partial is empty.
 
 function human(size) {
 	if (size >= 1048576) return size / 1048576 " MiB"
@@ -35,11 +33,6 @@ function row(kind, key, heap,   i, at, cell, line, any) {
 	printf "%-10s %-12s%s\n", label, kind == "p50" ? heap : \
 		kind == "p99" ? heap " p99" : heap "/stock", line
 	label = ""
-}
-
-function bar(label, name, value, sign,   i, line) {
-	for (i = 12 * log(value / from) / log(10); i > 0.5; i--) line = line sign
-	printf "%7s %-6s |%s %d\n", label, name, line, value
 }
 
 { sub(/\r$/, "") }
@@ -73,21 +66,6 @@ END {
 		for (h = 1; h <= nheaps; h++) row("p50", order[k], heap[h])
 		row("ratio", order[k], "system")
 		if (unit == "ns") row("p99", order[k], "system")
-	}
-	from = unit == "ns" ? 100 : 1000
-	if (!partial) printf "\nallocate a buffer, %s, on a logarithmic scale from %d\n", unit, from
-	for (i = 1; i <= nsizes; i++) {
-		if (!(("warm alloc", "stock", size[i]) in p50)) continue
-		line = size[i]
-		for (k = split("stock system empty", want, " "); k > 0; k--) heaps_of[k] = want[k]
-		for (k = 1; k <= 3; k++) line = line " " p50["warm alloc", heaps_of[k], size[i]] + 0
-		line = line " " p50["cold alloc", "system", size[i]] + 0
-		for (k = 1; k <= 3; k++) line = line " " p50["close", heaps_of[k], size[i]] + 0
-		print line > plot
-		if (partial) continue
-		bar(human(size[i]), "stock", p50["warm alloc", "stock", size[i]], "#")
-		bar("", "pooled", p50["warm alloc", "system", size[i]], "=")
-		bar("", "empty", p50["warm alloc", "empty", size[i]], "-")
 	}
 	bad = 0
 	for (i = split("system stock empty", want, " "); i > 0 && !partial; i--)

@@ -3,10 +3,10 @@
 #
 # bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
 # (empty), all in one boot.  WHAT is
-#   run          (default) print a table, write out/bench-KERNEL.json and .svg; KERNEL is
-#                7.3, 6.12 or one of these with -arm64.  out/bench.json and .svg are copies
-#                of the last ones of x86.
-#   baseline     run, and put both files into docs/
+#   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is 7.3,
+#                6.12 or one of these with -arm64.  out/bench.json is a copy of the last one
+#                of x86.
+#   baseline     run, and put that file into docs/
 #   guard        compare what allocating and closing cost with the figures in docs/, and
 #                print KTAP.  A row fails that is more than 2 % off, or has no figure.
 #                stock may be 5 % off: closing costs more when pages can be merged.
@@ -36,36 +36,25 @@ bench_boot() {
 }
 
 run() {
-	local full name plot part=${BENCH_ARGS:-}
+	local full name part=${BENCH_ARGS:-}
 	full=$(bench_name)
 	name=${BENCH_RUN:-$full${ACCEL:+-$ACCEL}${part:+-part}}
 	name=${name/-icount/}
 	# shellcheck disable=SC2086 # a list of options
 	bench_boot "$name" $part
-	plot=$OUT/runs/$name/plot.dat
 	awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
-		-v json="$TOP/out/$name.json.tmp" -v machine="$label" -v unit="$unit" -v plot="$plot" \
+		-v json="$TOP/out/$name.json.tmp" -v machine="$label" -v unit="$unit" \
 		-v partial="$part" -f "$HARNESS/bench/bench.awk" "$report" || die "there is no full set of results"
 	mv "$TOP/out/$name.json.tmp" "$TOP/out/$name.json"
 	say "written: $TOP/out/$name.json"
-	# No plot of a part.
-	[ -z "$part" ] || return 0
-	gnuplot -e "data='$plot'; out='$TOP/out/$name.svg'; unit='$unit'" "$HARNESS/bench/bench.gp"
-	say "written: $TOP/out/$name.svg"
-	if [ "$name" = "$full" ] && [ -z "$cross" ]; then
-		put "$TOP/out/$name.json" "$TOP/out/bench.json"
-		put "$TOP/out/$name.svg" "$TOP/out/bench.svg"
-		say "and, as the last of its kind: $TOP/out/bench.json, $TOP/out/bench.svg"
-	fi
+	[ "$name" != "$full" ] || [ -n "$cross" ] || put "$TOP/out/$name.json" "$TOP/out/bench.json"
 }
 
 baseline() {
-	local file
 	unset BENCH_ARGS BENCH_RUN
 	run
-	mkdir -p "$TOP/docs"
-	for file in "$(bench_name)".{json,svg}; do put "$TOP/out/$file" "$TOP/docs/$file"; done
-	say "put into docs/: $(bench_name).json and .svg"
+	put "$TOP/out/$(bench_name).json" "$TOP/docs/$(bench_name).json"
+	say "put into docs/: $(bench_name).json"
 }
 
 guard() {
