@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh LOG WHAT MAKE-ARGUMENT...: run make, with what it says in LOG and
-# how far it is on stderr: one line that counts on a terminal, else a line
-# every 20 seconds.  On failure the errors and LOG's last lines are shown.
+# build.sh LOG WHAT MAKE-ARGUMENT...: run make, with what it says in LOG and how far it is
+# on stderr, every 20 seconds.  On failure the errors and LOG's last lines are shown.
 . "$(dirname "$0")/../lib.sh"
 
 log=$1
@@ -27,16 +26,10 @@ started=$SECONDS
 shown=$SECONDS
 while kill -0 "$pid" 2>/dev/null; do
 	sleep 0.5
-	took=$((SECONDS - started))
-	if [ -t 2 ]; then
-		printf '\r%s: %s objects, %s s ' "$what" "$(objects)" "$took" >&2
-		shown="tty"
-	elif [ $((SECONDS - shown)) -ge 20 ]; then
-		shown=$SECONDS
-		say "$what: $(objects) objects, $took s"
-	fi
+	[ $((SECONDS - shown)) -ge 20 ] || continue
+	shown=$SECONDS
+	say "$what: $(objects) objects, $((SECONDS - started)) s"
 done
-[ "$shown" != tty ] || printf '\r\033[K' >&2
 
 code=0
 wait "$pid" || code=$?
@@ -47,7 +40,4 @@ if [ "$code" != 0 ]; then
 	tail -n 15 "$log" >&2
 	die "building $what failed"
 fi
-n=$(objects)
-if [ $((SECONDS - started)) -ge 5 ]; then
-	say "$what: built, $n objects, $((SECONDS - started)) s"
-fi
+[ $((SECONDS - started)) -lt 5 ] || say "$what: built, $(objects) objects, $((SECONDS - started)) s"
