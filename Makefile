@@ -100,7 +100,7 @@ soak:
 	@$(HARNESS)/soak.sh $(MINUTES)
 
 show-exporter:
-	@$(HARNESS)/kernel/show-exporter.sh
+	@$(HARNESS)/patches.sh exporter
 
 patches:
 	@$(HARNESS)/patches.sh

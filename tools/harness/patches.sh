@@ -1,15 +1,43 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# patches.sh: the series as patches that git am takes, for the kernel that KERNEL
-# chooses, in out/series/KERNEL/.  series/cut.sh makes them and says what AUTHOR, SIGNOFF
-# and TRAILERS are.
+# patches.sh [WHAT]: the series for the kernel that KERNEL chooses.  WHAT is
+#   make      (default) as patches that git am takes, in out/series/KERNEL/.  series/cut.sh
+#             makes them and says what AUTHOR, SIGNOFF and TRAILERS are.
+#   test      whether it can be cut and applies with git am, on the files that it touches.
+#             Says nothing when all is well.
+#   exporter  print the kernel's system_heap.c with drivers/dma-buf/heaps/system_heap.edit
 #
 # Promises: the same tree and figures give the same patches to the last byte;
 # out/series/KERNEL has a whole series, or the one that was there before.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/series/git.sh"
 only_x86
+
+if [ "${1:-make}" != make ]; then
+	dir=$("$HARNESS/kernel/fetch.sh" few)
+	version=$(cat "$dir/version")
+	tmp=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
+	trap 'rm -rf "$tmp"' EXIT
+	"$HARNESS/kernel/stage.sh" series "$version" "$tmp/stage" "$dir/linux"
+fi
+case ${1:-make} in
+exporter)
+	cat "$tmp/stage/drivers/dma-buf/heaps/system_heap.c"
+	exit
+	;;
+test)
+	cp -r "$dir/linux" "$tmp/repo"
+	import_pristine "$tmp/repo" "Linux $version"
+	unset AUTHOR SIGNOFF TRAILERS
+	tip=$("$HARNESS/series/cut.sh" "$tmp/repo" "$tmp/stage" "${version%.*}" "$tmp/patches" 2>"$tmp/said") ||
+		{ cat "$tmp/said" >&2; exit 1; }
+	apply_series "$tmp/repo" "$tmp/patches" "$tip"
+	exit
+	;;
+make) ;;
+*) die "usage: patches.sh [make | test | exporter]" ;;
+esac
 
 may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
 may_be SIGNOFF 1 1

@@ -64,7 +64,7 @@ done
 result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
 result "errors are one line" "$(complaint "$HARNESS/check/errors.sh")"
 result "each mutant finds its text" "$("$HARNESS/check/mutants.sh" --check 2>&1)"
-result "the series is cut and applies" "$(complaint "$HARNESS/series/cut-test.sh")"
+result "the series is cut and applies" "$(complaint "$HARNESS/patches.sh" test)"
 
 "$HARNESS/kernel/config.sh" "$1" debug
 mkdir -p "$build"
