@@ -10,6 +10,7 @@
 # Exits 0 only if nothing was lost, stale, or killed by the kernel, and the
 # kernel had nothing to complain about.
 . "$(dirname "$0")/lib.sh"
+. "$HARNESS/check/judge.sh"
 
 MINUTES=${1:-10}
 may_be MINUTES "a number such as 10 or 0.5" "0*[1-9][0-9]{0,4}(\.[0-9]+)?|0*\.0*[1-9][0-9]*"
@@ -19,30 +20,15 @@ if [ "${ARCH:-x86}" = um ]; then
 	cpus=2
 	[ "$kernel" = debug ] || kernel=native
 fi
-# On a busy host a guest may have no clock but ticks, and miss a part of them.
-seconds=$(awk -v m="$MINUTES" 'BEGIN { printf "%d", m * 120 + 120 }')
-run=$OUT/runs/soak
-
-programs() {
-	echo "soak $seconds system-heap-soak $MINUTES"
-	[ "$kernel" != debug ] || echo "kmemleak 120 kmemleak"
-}
 
 lock_out
 "$HARNESS/kernel/kernel.sh" "$kernel" >/dev/null
 mkdir -p "$OUT/test"
-# As in check/tests.list: where it runs, and how its results are counted.
-programs | awk '{ $1 = $1 " " ($1 == "soak" ? "ktap" : "exit"); print "soak", $0 }' >"$OUT/test/soak"
-code=0
-programs | GUEST_CPUS=$cpus GUEST_MEM=${GUEST_MEM:-2048} \
-	GUEST_APPEND="dma_heap.mem_accounting=1 ${GUEST_APPEND:-}" \
-	"$HARNESS/guest/boot.sh" "$kernel" smp soak || code=1
-tr -d '\r' <"$run/report.log" | sed -n 's/^# //p'
-awk -v boot=soak -f "$HARNESS/guest/ktap.awk" "$OUT/test/soak" "$run/report.log" |
-	tee "$OUT/test/soak.result"
-grep -qx "counts $(programs | wc -l) 0 0" "$OUT/test/soak.result" || code=1
-if ! awk -f "$HARNESS/guest/splats.awk" "$run/console.log"; then
-	say "the kernel complained, see $run/console.log"
-	code=1
-fi
-exit "$code"
+tests=$OUT/test/soak.tests
+# On a busy host a guest may have no clock but ticks, and miss a part of them.
+awk -v m="$MINUTES" 'BEGIN { printf "soak soak ktap %d system-heap-soak %s\n", m * 120 + 120, m }' >"$tests"
+[ "$kernel" != debug ] || echo "soak kmemleak exit 120 kmemleak" >>"$tests"
+boot soak "$kernel" "GUEST_CPUS=$cpus" "GUEST_MEM=${GUEST_MEM:-2048}" \
+	"GUEST_APPEND=dma_heap.mem_accounting=1 ${GUEST_APPEND:-}"
+tr -d '\r' <"$OUT/runs/soak/report.log" | sed -n 's/^# //p'
+summary

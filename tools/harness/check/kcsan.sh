@@ -12,6 +12,7 @@
 # Exits 0 only if KCSAN was at work, with our objects watched, every test passed,
 # no report was ours, and the kernel complained of nothing else.
 . "$(dirname "$0")/../lib.sh"
+. "$HARNESS/check/judge.sh"
 only_x86
 
 programs=("$@")
@@ -46,9 +47,6 @@ functions() {	# DIR
 	done < <(cd "$TOP" && find drivers -name '*.c' ! -path '*/tests/*'; echo net/core/page_pool.c)
 }
 
-failed=0
-fail() { echo "FAILED $*"; failed=1; }
-
 lock_out
 dir=$("$HARNESS/kernel/fetch.sh")
 "$HARNESS/kernel/kernel.sh" kcsan >/dev/null
@@ -60,24 +58,21 @@ tests >"$work/tests"
 # longer than by default (80 us), as another emulated processor may not be running.
 awk '{ $1 = ""; $3 = ""; print }' "$work/tests" |
 	GUEST_CPUS=4 GUEST_MEM=2048 GUEST_APPEND="panic_on_warn=0 dma_heap.mem_accounting=1 kcsan.udelay_task=300" \
-	"$HARNESS/guest/boot.sh" kcsan smp kcsan || fail "the guest"
+	"$HARNESS/guest/boot.sh" kcsan smp kcsan || fail "kcsan: the guest did not end as it should"
 tr -d '\r' <"$run/console.log" >"$work/console"
 tr -d '\r' <"$run/report.log" >"$work/report"
 
-awk -v boot=kcsan -f "$HARNESS/guest/ktap.awk" "$work/tests" "$work/report" |
-	tee "$work/result"
-! grep -q '^FAILED' "$work/result" || failed=1
-
+judge kcsan "$work/tests" "$work/report"
 grep -qE 'kcsan: selftest: ([0-9]+)/\1 tests passed' "$work/console" || fail "KCSAN's own test"
 watched=$(awk '$1 == "setup_watchpoints:" { print $2 }' "$work/report")
 [ "${watched:-0}" -gt 0 ] || fail "KCSAN watched nothing"
 
 awk -v ours="$work/functions" -v rest="$work/rest" -v others="$work/others" \
-	-f "$HARNESS/check/kcsan.awk" "$work/console" || failed=1
+	-f "$HARNESS/check/kcsan.awk" "$work/console" || fail "data races"
 sort -rn -o "$work/others" "$work/others"
 head -n 5 "$work/others" | sed 's/^/    /'
 [ "$(wc -l <"$work/others")" -le 5 ] || echo "    ... (all in $work/others)"
 echo "${watched:-0} memory accesses watched"
 
 awk -f "$HARNESS/guest/splats.awk" "$work/rest" || fail "the kernel complained, see $run/console.log"
-exit "$failed"
+summary
