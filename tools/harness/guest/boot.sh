@@ -43,7 +43,7 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 	qemu=(qemu-system-aarch64 -machine virt)
 	cpu=cortex-a76
 	if [ -n "${GUEST_MTE:-}" ]; then
-		words=$("$HARNESS/guest/qemu.sh")
+		words=$("$HARNESS/guest/tool.sh" qemu)
 		read -ra qemu <<<"$words -machine virt,mte=on"
 		cpu=max
 	fi

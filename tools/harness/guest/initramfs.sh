@@ -9,7 +9,7 @@
 
 bin=$OUT/$1/bin
 cmds=$2.cmds
-busybox=$("$HARNESS/guest/busybox.sh")
+busybox=$("$HARNESS/guest/tool.sh" busybox)
 cat >"$cmds"
 
 {

@@ -46,10 +46,8 @@ get_deb() {	# PACKAGE MIRROR SUITE
 			say "fetching $1 $version"
 			need_space 400 "the download"
 			tmp=$debs/tmp
-			rm -rf "$tmp"
-			mkdir -p "$tmp"
-			if (cd "$tmp" && apt_private apt-get download "$1=$version") >>"$apt/log" 2>&1; then
-				file=$(find "$tmp" -name "$1_*.deb")
+			if download "$tmp" download "$1=$version"; then
+				file=$(find "$tmp/deb" -name "$1_*.deb")
 				deb=$debs/$(basename "$file")
 				mv "$file" "$deb"
 				rm -rf "$tmp"
