@@ -47,19 +47,25 @@ static double ticks_per_cpu_ns = 1;
 static uint64_t samples[MAX_SAMPLES];
 static bool pooled;		/* whether the heap measured has a helper */
 
-static inline void result(const char *name, const char *op, const char *heap,
-			  size_t size, int n)
+static inline void result_of(const char *name, const char *op, const char *heap,
+			     size_t size, uint64_t *v, int n)
 {
 	double sum = 0;
 	int i;
 
-	sort_u64(samples, n);
+	sort_u64(v, n);
 	for (i = 0; i < n; i++)
-		sum += samples[i];
+		sum += v[i];
 	printf("result %s %s %s %zu %d %llu %llu %.0f\n", name, op, heap, size,
-	       n, (unsigned long long)percentile(samples, n, 50),
-	       (unsigned long long)percentile(samples, n, 99), sum / n);
+	       n, (unsigned long long)percentile(v, n, 50),
+	       (unsigned long long)percentile(v, n, 99), sum / n);
 	fflush(stdout);
+}
+
+static inline void result(const char *name, const char *op, const char *heap,
+			  size_t size, int n)
+{
+	result_of(name, op, heap, size, samples, n);
 }
 
 /* ---- CPU time ---- */

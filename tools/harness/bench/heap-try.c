@@ -47,14 +47,6 @@ static uint64_t measured[NR_NAMES][NR_OPS][BLOCKS * MAX_PAIRS];
 static int heaps[NR_NAMES];
 static clockid_t helper;
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return timespec_ns(&ts);
-}
-
 /* A machine without a better clock than the timer's ticks can measure nothing. */
 static void check_clock(void)
 {
@@ -62,8 +54,8 @@ static void check_clock(void)
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		start = clock_ns();
-		while (!(step = clock_ns() - start))
+		start = now();
+		while (!(step = now() - start))
 			;
 		if (step < least)
 			least = step;
@@ -84,16 +76,7 @@ static int turn(int i)
 
 static void print_result(int name, const char *op, size_t len, uint64_t *v, int n)
 {
-	double sum = 0;
-	int i;
-
-	sort_u64(v, n);
-	for (i = 0; i < n; i++)
-		sum += v[i];
-	printf("result try %s %s %zu %d %llu %llu %.0f\n", op, names[name], len,
-	       n, (unsigned long long)percentile(v, n, 50),
-	       (unsigned long long)percentile(v, n, 99), sum / n);
-	fflush(stdout);
+	result_of("try", op, names[name], len, v, n);
 }
 
 static void draw(int buf, size_t len)
@@ -106,16 +89,16 @@ static void draw(int buf, size_t len)
 
 static void one_buffer(int heap, size_t len, uint64_t took[NR_OPS])
 {
-	uint64_t start = clock_ns(), t;
+	uint64_t start = now(), t;
 	int buf = must_alloc(heap, len);
 
-	took[ALLOC] = clock_ns() - start;
+	took[ALLOC] = now() - start;
 	draw(buf, len);
-	took[USE] = clock_ns() - start;
+	took[USE] = now() - start;
 	usleep(1000);
-	t = clock_ns();
+	t = now();
 	close(buf);
-	took[CLOSE] = clock_ns() - t;
+	took[CLOSE] = now() - t;
 }
 
 static void measure_buffers(const struct size_plan *p)
@@ -149,10 +132,10 @@ static void measure_loop(const struct size_plan *p)
 			zeroing = cpu_ns(helper);
 			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 			for (i = 0; i < n; i++) {
-				uint64_t t = clock_ns();
+				uint64_t t = now();
 
 				close(must_alloc(heap, p->len));
-				took[i] = clock_ns() - t;
+				took[i] = now() - t;
 			}
 			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
 			heap_caught_up();
@@ -180,13 +163,13 @@ static void one_block_of_frames(int heap, size_t len, uint64_t *took)
 		draw(buf[i], len);
 	}
 	for (i = 0; i < FRAMES + IN_FLIGHT; i++) {
-		uint64_t t = clock_ns();
+		uint64_t t = now();
 
 		close(buf[i % IN_FLIGHT]);
 		buf[i % IN_FLIGHT] = must_alloc(heap, len);
 		draw(buf[i % IN_FLIGHT], len);
 		if (i >= IN_FLIGHT)
-			took[i - IN_FLIGHT] = clock_ns() - t;
+			took[i - IN_FLIGHT] = now() - t;
 		usleep(4000);
 	}
 	for (i = 0; i < IN_FLIGHT; i++)
