@@ -28,7 +28,7 @@ refused() {
 	case ${1##*: } in
 	*Key* | *key* | *"not permitted"*)
 		[ -z "$locked" ] ||
-			cannot "Secure Boot or lockdown ($locked): linux takes signed modules only; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), boot anew, modprobe $name, and try again"
+			cannot "Secure Boot or lockdown ($locked): linux takes signed modules only; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), reboot, modprobe $name, and try again"
 		;;
 	*"Invalid module format"*) cannot "$module is not for this very kernel; run make module" ;;
 	esac
@@ -52,7 +52,7 @@ load() {
 		cannot "$module is for linux ${said%% *}, and this is $release"
 	[ -x "$program" ] || "$HARNESS/kernel/deps.sh" program
 	say "Loading $name into linux $release, as a heap of its own beside the kernel's.
-Like any heap it then stays until the machine is booted anew."
+Like any heap it then stays until the machine is rebooted."
 	said=$(insmod "$module" 2>&1) || refused "$said"
 	cp "$(dirname "$module")/sources" "$loaded_sources" 2>/dev/null || rm -f "$loaded_sources"
 }
@@ -92,7 +92,7 @@ trap 'echo "$method" >"$parameters/zero_method"' EXIT
 say "Measuring for a minute or so; what else the machine does is in the figures."
 log=$OUT/try/log
 "$program" | tee "$log" |
-	sed -un 's/^result try helper direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||
+	sed -un 's/^result try thread direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
 awk -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(nproc)" -v memory_kib="$memory_kib" \
 	-v note="$note" -v sources="$sources" -v json="$OUT/try.json.tmp" \

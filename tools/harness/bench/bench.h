@@ -9,7 +9,7 @@
  *
  * The whole machine's work is the CPU time of a program's tasks plus that of
  * all kernel threads. Elapsed time would count the sleep in which a program
- * waits for the helper. CPU time is in nanoseconds of the scheduler's clock,
+ * waits for the thread. CPU time is in nanoseconds of the scheduler's clock,
  * which on the deterministic machine runs on the time stamp counter: the ratio
  * is measured at the start.
  */
@@ -45,7 +45,7 @@ static const char * const bench_heaps[] = { "system", "stock", "empty" };
 
 static double ticks_per_cpu_ns = 1;
 static uint64_t samples[MAX_SAMPLES];
-static bool pooled;		/* whether the heap measured has a helper */
+static bool pooled;		/* whether the heap measured has a thread */
 
 static inline void result_of(const char *name, const char *op, const char *heap,
 			     size_t size, uint64_t *v, int n)
@@ -194,7 +194,7 @@ static inline void measure_warm(int heap, const struct size_plan *p,
 		t = now() - t;
 		if (i >= 0)
 			samples[i] = t;
-		/* The allocation may have woken the helper as well */
+		/* The allocation may have woken the thread */
 		usleep(1000);
 		t = now();
 		close(buf);

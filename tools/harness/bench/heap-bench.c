@@ -4,13 +4,13 @@
  * pooled heap ("system"), the kernel's original driver ("stock") and a heap
  * that exports nothing ("empty", the floor).
  *
- *   warm   allocate; the helper has caught up and sleeps     op alloc
- *   close  drop the last reference, helper asleep            op close
+ *   warm   allocate; the thread has caught up and sleeps     op alloc
+ *   close  drop the last reference, thread asleep            op close
  *   cold   allocate; pool and queue are empty                op alloc
  *   churn  allocate and close back to back                   op loop, pair
  *
  * "loop" is what the application waits for; "pair" is what the whole machine
- * has done until the queue is empty, the helper's work included.
+ * has done until the queue is empty, the thread's work included.
  */
 #include "bench.h"
 

@@ -69,7 +69,7 @@ static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
 	return buf;
 }
 
-/* Fill every byte, close, let the helper zero it, and read what comes next */
+/* Fill every byte, close, let the thread zero it, and read what comes next */
 static void check_zeroed(int heap, size_t len)
 {
 	int round, buf;
@@ -102,7 +102,7 @@ static void print_pool(void)
 		       o->order, o->order < 10 ? 2 : 1, "", b, o->hits,
 		       o->misses, all ? 100.0 * o->hits / all : 0.0);
 	}
-	printf("\n  zeroed memory kept    %s of at most %s\n",
+	printf("\n  zeroed and cached     %s of at most %s\n",
 	       human(st.pool_bytes, a, sizeof(a)),
 	       human(st.pool_limit_bytes, b, sizeof(b)));
 	printf("  waiting to be zeroed  %s of at most %s\n",
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 	if (!heap_has_stats())
 		fail("%s: %s", HEAP_STATS, strerror(errno));
 
-	printf("What one buffer costs, in %s (median of %d, helper idle)\n\n",
+	printf("What one buffer costs, in %s (median of %d, thread idle)\n\n",
 	       strcmp(unit, "ns") ? unit : "nanoseconds", SAMPLES);
 	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "", "allocate", "",
 	       "", "close", "", "");

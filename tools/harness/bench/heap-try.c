@@ -8,14 +8,14 @@
  *   vmap     the pooled heap, with zero_method=vmap
  *   direct   the pooled heap, with zero_method=direct
  *
- * Helper asleep, one buffer after the other:
+ * Thread asleep, one buffer after the other:
  *   alloc    allocate
  *   use      allocate, map it and write every byte of it
  *   close    drop the last reference
  * Allocate and close back to back, in blocks, until the queue is empty again:
  *   loop     a pair, as the application waits for it
  *   self     CPU time of the application for a pair
- *   helper   CPU time of the thread that zeroes, for a pair
+ *   thread   CPU time of the thread that zeroes, for a pair
  * Every 4 ms, three buffers in flight:
  *   frame    close the oldest, allocate the next, map it and write every byte of it
  * All in nanoseconds, as "result try <op> <name> <size> <n> <p50> <p99> <mean>".
@@ -38,14 +38,14 @@ enum { STOCK, VMAP, DIRECT, NR_NAMES };
 static const char * const names[NR_NAMES] = { "stock", "vmap", "direct" };
 
 enum { ALLOC, USE, CLOSE, NR_OPS };
-enum { LOOP = ALLOC, SELF = USE, HELPER = CLOSE };
+enum { LOOP = ALLOC, SELF = USE, THREAD = CLOSE };
 
 static const char * const steps[NR_OPS] = { "alloc", "use", "close" };
-static const char * const loops[NR_OPS] = { "loop", "self", "helper" };
+static const char * const loops[NR_OPS] = { "loop", "self", "thread" };
 
 static uint64_t measured[NR_NAMES][NR_OPS][BLOCKS * MAX_PAIRS];
 static int heaps[NR_NAMES];
-static clockid_t helper;
+static clockid_t thread;
 
 /* A machine without a better clock than the timer's ticks can measure nothing. */
 static void check_clock(void)
@@ -129,7 +129,7 @@ static void measure_loop(const struct size_plan *p)
 			uint64_t *took = &measured[name][LOOP][at * n];
 			uint64_t self, zeroing;
 
-			zeroing = cpu_ns(helper);
+			zeroing = cpu_ns(thread);
 			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 			for (i = 0; i < n; i++) {
 				uint64_t t = now();
@@ -139,9 +139,9 @@ static void measure_loop(const struct size_plan *p)
 			}
 			self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
 			heap_caught_up();
-			zeroing = cpu_ns(helper) - zeroing;
+			zeroing = cpu_ns(thread) - zeroing;
 			measured[name][SELF][at] = self / n;
-			measured[name][HELPER][at] = zeroing / n;
+			measured[name][THREAD][at] = zeroing / n;
 		}
 	}
 	for (name = 0; name < NR_NAMES; name++) {
@@ -149,8 +149,8 @@ static void measure_loop(const struct size_plan *p)
 			     (BLOCKS - 1) * n);
 		print_result(name, loops[SELF], p->len, measured[name][SELF],
 			     BLOCKS - 1);
-		print_result(name, loops[HELPER], p->len,
-			     measured[name][HELPER], BLOCKS - 1);
+		print_result(name, loops[THREAD], p->len,
+			     measured[name][THREAD], BLOCKS - 1);
 	}
 }
 
@@ -189,7 +189,7 @@ static void measure_frames(const struct size_plan *p)
 			     BLOCKS / 2 * FRAMES);
 }
 
-/* With the helper asleep in between, and without */
+/* With the thread asleep in between, and without */
 static void check(int name)
 {
 	struct heap_stats before = must_stats(), after;
@@ -216,16 +216,16 @@ static void check(int name)
 
 static void setup(void)
 {
-	static const char thread[] = "dma-heap-" HEAP_NAME;
+	static const char name[] = "dma-heap-" HEAP_NAME;
 	pid_t pid;
 
 	heaps[STOCK] = must_open(HEAP_STOCK);
 	heaps[VMAP] = must_open(HEAP_NAME);
 	heaps[DIRECT] = heaps[VMAP];
-	pid = find_kthreads(thread);
+	pid = find_kthreads(name);
 	if (!pid)
-		fail("no thread %s", thread);
-	helper = cpu_clock(pid);
+		fail("no thread %s", name);
+	thread = cpu_clock(pid);
 
 	/* No page fault of ours in a measurement */
 	memset(measured, 0xff, sizeof(measured));

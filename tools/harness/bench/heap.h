@@ -112,13 +112,13 @@ static inline struct heap_stats must_stats(void)
 }
 
 /*
- * Wait until the helper has zeroed what was freed, and sleeps. On the
+ * Wait until the thread has zeroed what was freed, and sleeps. On the
  * deterministic machine time spent asleep costs nothing.
  */
 static inline void heap_caught_up(void)
 {
 	if (heap_wait_idle())
-		fail("the helper did not catch up within 20 seconds");
+		fail("the thread did not catch up within 20 seconds");
 	usleep(1000);
 }
 

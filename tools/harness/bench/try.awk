@@ -46,13 +46,13 @@ function table(title, op,   i, j, line) {
 	}
 }
 function cpu_table(   i, j, all, stock, line) {
-	head("Processor time for that: the application's, and the helper thread's (medians)", "app", "helper")
+	head("Processor time for that: the application's, and the heap's thread's (medians)", "app", "thread")
 	for (i = 1; i <= nsizes; i++) {
 		line = sprintf("%8s |", human(size[i]))
 		for (j = 1; j <= 3; j++) {
-			all = get("p50", "self", name[j], size[i]) + get("p50", "helper", name[j], size[i])
+			all = get("p50", "self", name[j], size[i]) + get("p50", "thread", name[j], size[i])
 			line = line sprintf(" %7s %7s", us(get("p50", "self", name[j], size[i])), \
-				us(get("p50", "helper", name[j], size[i])))
+				us(get("p50", "thread", name[j], size[i])))
 			if (j == 1) stock = all
 			else line = line sprintf(" %6s", ratio(stock, all))
 			line = line (j < 3 ? " |" : "")
@@ -79,9 +79,9 @@ END {
 	print "The pooled DMA-BUF system heap beside the kernel's own, in real time\n"
 	print "kernel   " kernel
 	print "CPU      " cpu ", " cpus " online" (note ? "; " note : "")
-	print "memory   " human(memory_kib * 1024) "; at most " human(pool) " kept zeroed, " human(queue) " waiting"
+	print "memory   " human(memory_kib * 1024) "; at most " human(pool) " cached, " human(queue) " waiting"
 	print "driver   sources " sources
-	print "\nIn microseconds, the heaps in turns, the helper thread asleep.  \"vmap\" and"
+	print "\nIn microseconds, the heaps in turns, the thread asleep.  \"vmap\" and"
 	print "\"direct\" are the two zero_methods of the pooled heap; a ratio is stock / pooled."
 	print "Of " n[size[1]] " buffers of " human(size[1]) " to " n[size[nsizes]] " of " human(size[nsizes]) "."
 	table("Allocate", "alloc")

@@ -41,7 +41,7 @@ ok "nobody but root may use it" test "$(stat -c %a:%u:%g "/dev/dma_heap/$heap")"
 ok "so does its parameter" grep -qx "$heap" $module/parameters/name
 ok "it has statistics" test -r "/sys/kernel/debug/dma_heap/$heap/stats"
 ok "it has trace events" test -d /sys/kernel/tracing/events/dma_heap
-ok "it has a helper" sh -c "grep -qx dma-heap-$heap /proc/[0-9]*/comm 2>/dev/null"
+ok "it has a thread" sh -c "grep -qx dma-heap-$heap /proc/[0-9]*/comm 2>/dev/null"
 ok "it is not loaded twice" sh -c "! insmod $ko 2>/dev/null"
 ok "it is not unloaded" sh -c "! rmmod system_heap_pooled 2>/dev/null"
 ok "no name was added twice" log_lacks "cannot create duplicate filename"

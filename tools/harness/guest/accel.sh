@@ -4,7 +4,7 @@
 # accel.sh KERNEL: print "kvm" when a guest really runs with it, else "tcg".
 # A /dev/kvm that opens proves little (nested, broken and forbidden ones open
 # too), so a guest is booted; what that showed is believed for an hour, as long as
-# the machine is not booted anew.  One that does not open is looked at each time.
+# the machine is not rebooted.  One that does not open is looked at each time.
 . "$(dirname "$0")/../lib.sh"
 
 if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then

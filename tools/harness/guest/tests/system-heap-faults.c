@@ -89,7 +89,7 @@ static const size_t sizes[] = {
 	4 * KIB, 60 * KIB, 68 * KIB, 252 * KIB, MIB, 8 * MIB, 9 * MIB + 60 * KIB
 };
 
-/* Cold: nothing is kept. Warm: as much as is asked for has just been kept. */
+/* Cold: nothing is cached. Warm: as much as is asked for is. */
 static void prepare(struct __test_metadata *_metadata, int heap, size_t len,
 		    bool warm)
 {
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(faults, close, 60)
 	}
 }
 
-/* Rounds in which @percent of what the helper allocates fails */
+/* Rounds in which @percent of what the thread allocates fails */
 static void rounds(struct __test_metadata *_metadata, int heap, int nr,
 		   unsigned int percent)
 {

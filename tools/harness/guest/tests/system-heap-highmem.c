@@ -3,7 +3,7 @@
  * Buffers of memory that the kernel does not map.
  *
  * On a machine of 32 bits most memory is highmem. Buffers of each order do lie
- * there, and so does what is kept of them, or the heap would use up what the rest
+ * there, and so does what is cached of them, or the heap would use up what the rest
  * of the kernel lives on; both methods of zeroing clear it.
  */
 #include "kselftest_harness.h"
@@ -107,7 +107,7 @@ TEST_F_TIMEOUT(highmem, buffers_and_pool, 120)
 	EXPECT_LE(before.pool_bytes - SLACK, self->high_free - high_free());
 	EXPECT_EQ(0, before.zero_failed_bytes);
 
-	/* What was kept of each order is used again, and all is zeroed */
+	/* What was cached of each order is used again, and all is zeroed */
 	EXPECT_EQ(bytes, hold_all(_metadata, self->heap, &self->held));
 	ASSERT_EQ(0, heap_stats_read(&after));
 	for (i = 0; i < NR_HEAP_ORDERS; i++) {
