@@ -3,8 +3,7 @@
 #
 # build-patch.sh WHAT KERNEL REPO BUILDS: build REPO's working tree in directories of BUILDS and
 # print what is wrong.  Exits with 0 if nothing is.  WHAT is
-#   patch    our objects in each of $CONFIGS; links those in $LINK, with the last patch
-#            i386 and nonet, too
+#   patch    our objects in each of $CONFIGS, and what check.sh says is linked
 #   kconfig  see series/check.sh
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/git.sh"
@@ -14,8 +13,7 @@ kernel=$2
 repo=$3
 builds=$4
 wanted=${CONFIGS:-}
-linked=${LINK:-}
-unset CONFIGS LINK GIT_DIR GIT_WORK_TREE	# the kernel's makefiles must not see them
+unset CONFIGS GIT_DIR GIT_WORK_TREE	# the kernel's makefiles must not see them
 heaps=drivers/dma-buf/heaps
 
 # kmake CONFIG ARGUMENT...: make for that configuration.  Functions of other files may
@@ -87,7 +85,7 @@ build_patch() {
 			make_and_look "$config" W=1 "$heaps/"
 			[ -z "$last" ] || lost "$config"
 			# Not with W=1, which would rebuild the whole kernel.
-			[[ " $linked ${last:+${linked:+i386 nonet}} " != *" $config "* ]] ||
+			[[ " y m ${last:+i386 nonet} " != *" $config "* ]] ||
 				make_and_look "$config" vmlinux modules
 		} | sed "s/^/$(git_plain -C "$repo" log -1 --format=%s), $config: /"
 	done

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers of memory that the kernel does not map.
+ * Buffers and the cache are in highmem, on a machine of 32 bits that has it.
  *
- * On a machine of 32 bits most memory is highmem. Buffers of each order do lie
- * there, and so does what is cached of them, or the heap would use up what the rest
- * of the kernel lives on; both methods of zeroing clear it.
+ * Otherwise the heap would use up the little memory that the rest of the kernel can use.
+ * Both methods of zeroing clear such pages.
  */
 #include "kselftest_harness.h"
 #include "heap_pressure_util.h"
