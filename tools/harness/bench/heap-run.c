@@ -7,8 +7,12 @@
 
 #define SAMPLES	31
 
-static const size_t sizes[] = {
-	4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB
+static const struct {
+	const char *name;
+	size_t len;
+} sizes[] = {
+	{ "4 KiB", 4 * KIB }, { "64 KiB", 64 * KIB }, { "1 MiB", MIB },
+	{ "8 MiB", 8 * MIB }, { "32 MiB", 32 * MIB },
 };
 
 struct cost {
@@ -47,20 +51,6 @@ static struct cost measure_stock(int heap, size_t len)
 	return cost;
 }
 
-/* "4 KiB", "1 MiB", "1.5 GiB" */
-static const char *human(unsigned long long bytes, char *buf, size_t len)
-{
-	static const char * const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	double v = bytes;
-	unsigned int i;
-
-	for (i = 0; v >= 1024 && i < ARRAY_SIZE(unit) - 1; i++)
-		v /= 1024;
-	snprintf(buf, len, v == (unsigned long)v ? "%.0f %s" : "%.1f %s", v,
-		 unit[i]);
-	return buf;
-}
-
 static const char *ratio(uint64_t stock, uint64_t ours, char *buf, size_t len)
 {
 	double r = (double)stock / (ours ? ours : 1);
@@ -82,90 +72,60 @@ static void check_zeroed(int heap, size_t len)
 	}
 }
 
-static void print_pool(void)
+static void print_pool(const struct heap_stats *st)
 {
-	struct heap_stats st = must_stats();
-	char a[16], b[16];
 	int i;
 
-	printf("\nThe pool now\n\n");
-	printf("  %-20s %10s %12s %12s %8s\n", "pages of", "zeroed",
-	       "hits", "misses", "hit");
+	printf("\nThe pool has %lld of at most %lld MiB, and %lld MiB wait to be zeroed.\n\n",
+	       st->pool_bytes >> 20, st->pool_limit_bytes >> 20, st->queue_bytes >> 20);
+	printf("%10s %10s %10s %10s\n", "pages of", "cached", "hits", "misses");
 	for (i = 0; i < NR_HEAP_ORDERS; i++) {
-		const struct heap_order *o = &st.order[i];
-		unsigned long long page = PAGE_BYTES << o->order;
-		unsigned long long all = o->hits + o->misses;
+		const struct heap_order *o = &st->order[i];
 
-		human(page, a, sizeof(a));
-		human(o->cached * page, b, sizeof(b));
-		printf("  %-8s (order %u)%*s %10s %12lld %12lld %6.1f %%\n", a,
-		       o->order, o->order < 10 ? 2 : 1, "", b, o->hits,
-		       o->misses, all ? 100.0 * o->hits / all : 0.0);
+		printf("%6zu KiB %10lld %10lld %10lld\n", (PAGE_BYTES << o->order) / KIB,
+		       o->cached, o->hits, o->misses);
 	}
-	printf("\n  zeroed and cached     %s of at most %s\n",
-	       human(st.pool_bytes, a, sizeof(a)),
-	       human(st.pool_limit_bytes, b, sizeof(b)));
-	printf("  waiting to be zeroed  %s of at most %s\n",
-	       human(st.queue_bytes, a, sizeof(a)),
-	       human(st.queue_limit_bytes, b, sizeof(b)));
-	printf("  zeroed so far         %s\n", human(st.zeroed_bytes, a, sizeof(a)));
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	static const struct option options[] = {
-		{ "unit", required_argument, NULL, 'u' },
-		{}
-	};
-	const char *unit = "instructions";
 	struct heap_stats before, after;
-	int stock, ours, opt;
+	char alloc[16], closing[16];
+	struct cost s, o;
 	unsigned int i;
+	int stock, ours;
 
 	progname = "heap-run";
-	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-		if (opt != 'u')
-			fail("usage: heap-run [--unit instructions|ns]");
-		unit = optarg;
-	}
-	clock_setup(unit);
+	clock_setup("instructions");
 	stock = must_open(HEAP_STOCK);
 	ours = must_open(HEAP_NAME);
-	if (!heap_has_stats())
-		fail("%s: %s", HEAP_STATS, strerror(errno));
 
-	printf("What one buffer costs, in %s (median of %d, thread idle)\n\n",
-	       strcmp(unit, "ns") ? unit : "nanoseconds", SAMPLES);
+	printf("What one buffer costs, in instructions (median of %d, thread idle)\n\n", SAMPLES);
 	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "", "allocate", "",
 	       "", "close", "", "");
 	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "size", "stock",
 	       "pooled", "ratio", "stock", "pooled", "ratio");
 	printf("---------+-------------------------------+------------------------------\n");
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		struct cost s = measure_stock(stock, sizes[i]);
-		struct cost o = measure(ours, sizes[i]);
-		char size[16], alloc[16], closing[16];
-
-		printf("%8s | %10llu %10llu %7s | %10llu %10llu %7s\n",
-		       human(sizes[i], size, sizeof(size)),
-		       (unsigned long long)s.alloc,
-		       (unsigned long long)o.alloc,
+		s = measure_stock(stock, sizes[i].len);
+		o = measure(ours, sizes[i].len);
+		printf("%8s | %10llu %10llu %7s | %10llu %10llu %7s\n", sizes[i].name,
+		       (unsigned long long)s.alloc, (unsigned long long)o.alloc,
 		       ratio(s.alloc, o.alloc, alloc, sizeof(alloc)),
-		       (unsigned long long)s.close,
-		       (unsigned long long)o.close,
+		       (unsigned long long)s.close, (unsigned long long)o.close,
 		       ratio(s.close, o.close, closing, sizeof(closing)));
 		fflush(stdout);
 	}
 
 	before = must_stats();
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		check_zeroed(ours, sizes[i]);
+		check_zeroed(ours, sizes[i].len);
 	after = must_stats();
 	if (heap_hits(&after) == heap_hits(&before))
 		fail("the pool was not used at all: nothing was shown");
 	printf("\nEvery byte of every reused buffer, after it had been filled with 0xa5,\n"
 	       "was zero again (5 sizes, %lld pages taken from the pool).\n",
 	       heap_hits(&after) - heap_hits(&before));
-	print_pool();
+	print_pool(&after);
 	return 0;
 }
