@@ -82,7 +82,7 @@ static void print_pool(const struct heap_stats *st)
 	for (i = 0; i < NR_HEAP_ORDERS; i++) {
 		const struct heap_order *o = &st->order[i];
 
-		printf("%6zu KiB %10lld %10lld %10lld\n", (PAGE_BYTES << o->order) / KIB,
+		printf("%6zu KiB %10lld %10lld %10lld\n", (PAGE_BYTES << o->order) >> 10,
 		       o->cached, o->hits, o->misses);
 	}
 }
@@ -100,7 +100,8 @@ int main(void)
 	stock = must_open(HEAP_STOCK);
 	ours = must_open(HEAP_NAME);
 
-	printf("What one buffer costs, in instructions (median of %d, thread idle)\n\n", SAMPLES);
+	printf("What one buffer costs, in instructions (median of %d, thread idle)\n\n",
+	       SAMPLES);
 	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "", "allocate", "",
 	       "", "close", "", "");
 	printf("%8s | %10s %10s %7s | %10s %10s %7s\n", "size", "stock",
