@@ -4,7 +4,7 @@
 # docs.sh DIR: whether our documents are what the kernel tree in DIR wants:
 # htmldocs of them and of the sources they include without a warning,
 # ABI files that are valid and name what the code has, references that lead
-# somewhere, and a MAINTAINERS entry that is in its place and covers our files.
+# somewhere, and a MAINTAINERS entry that covers our files.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 #
@@ -119,21 +119,6 @@ found=$(cd "$TOP" && {
 done)
 result "references to files" "$found"
 
-# Our entry of a MAINTAINERS file, and the titles before and after it.
-title=$(grep -m 1 '^[A-Z]' "$TOP/MAINTAINERS")
-entry() { awk -v title="$title" -v RS= -F '\n' '$1 == title' "$1"; }
-titles() {
-	awk -v title="$title" -v RS= -F '\n' '
-		last == title { print $1; exit }
-		$1 == title { print last; print title }
-		{ last = $1 }' "$1"
-}
-perl "$tree/scripts/parse-maintainers.pl" --input "$tree/MAINTAINERS" \
-	--output "$work/sorted" --section "$work/section" >/dev/null
-found=$(diff <(entry "$tree/MAINTAINERS") <(entry "$work/sorted")
-	titles "$tree/MAINTAINERS" | sort -c 2>&1) || true
-[ "$(titles "$tree/MAINTAINERS" | wc -l)" = 3 ] || found="no entry $title"
-result "MAINTAINERS order" "$found"
 found=$(sed -n 's/^[FX]:[ \t]*//p' "$TOP/MAINTAINERS" | while read -r pattern; do
 	compgen -G "$tree/$pattern" >/dev/null || echo "$pattern matches no file"
 done)
