@@ -18,7 +18,6 @@ mkdir -p "$work"
 # Of the kernel that would come after this one
 sed "s/vermagic=$release/vermagic=${release/./,}/" "$bin/system_heap_pooled.ko" >"$work/other.ko"
 
-gcc -O2 -o "$work/dma-heap" -static "$TOP"/tools/dma-heap/*.c
 # The emulator hands the guest this machine's time stamp counter, but nothing to calibrate
 # it with.
 gcc -O2 -o "$work/khz" -x c - <<'EOF'
@@ -67,7 +66,6 @@ programs() {
 	echo "file /repo/out/try/heap-try $bin/heap-try 755 0 0"
 	echo "file /repo/$module $bin/system_heap_pooled.ko 644 0 0"
 	echo "file /other/$module $work/other.ko 644 0 0"
-	echo "file /bin/dma-heap $work/dma-heap 755 0 0"
 	echo "slink /usr/bin/env /bin/busybox 777 0 0"
 	echo "slink /other/tools /repo/tools 777 0 0"
 } >"$work/list"
