@@ -3,9 +3,9 @@
 #
 # clean.sh [all]: remove out/, with "all" the project's cache too, and nothing else.
 #
-# Promises: while another verb holds a lock in any of it, nothing is removed; the
-# locks are ours meanwhile and go last, so that a verb that starts now waits, and
-# then finds that its lock is gone (lock_file) and takes a new one.
+# Promises: nothing is removed while another verb holds a lock in it.  The locks are ours
+# meanwhile and go last.  A verb that starts now waits, finds that its lock is gone
+# (lock_file), and takes a new one.
 . "$(dirname "$0")/lib.sh"
 
 case ${1:-} in

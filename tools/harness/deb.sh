@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb.sh [DIR]: build the Debian packages system-heap-pooled-dkms, with the module's
-# sources, and dma-heap into DIR (default: out/deb), with their source package, and
-# print the paths of the two.  The first is for every architecture, the other for this
-# machine's.  deb/debian/ says what they are made of.
+# deb.sh [DIR]: build two Debian packages and their source package in DIR (default:
+# out/deb), and print the paths of the two.  system-heap-pooled-dkms has the module's
+# sources and is for every architecture; dma-heap is for this machine's.  deb/debian/
+# describes them.
 #   AUTHOR="Name <mail>"    their maintainer, by default that of the last commit
 #   VERSION=1.2             by default the date of the last commit
 #

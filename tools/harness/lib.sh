@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What every script of the harness shares: where things are, how to speak, and
-# how not to tread on another run.  Sourced, never run.  Promises: stdout stays
-# free for a script's own answer (messages go to stderr), and nothing is
-# created outside out/ and the cache, but for temporary files in $TMPDIR.
+# What all scripts of the harness share: paths, messages, and locks.  It is sourced, never
+# run.  Promises: stdout has a script's result only, messages go to stderr.  Nothing is
+# created outside out/ and the cache, except temporary files in $TMPDIR.
 
 set -euo pipefail
 export LC_ALL=C

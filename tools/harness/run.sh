@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [shell]: see the heap at work, beside the stock one, on the machine that counts
-# instructions: print what heap-run (bench/heap-run.c) does.  The kernel is one of
-# Debian's own (KERNEL= a name of distro/kernels.list), with the heap as a module;
-# with KERNEL=7.3, 6.12 or ARCH alone it is the bench kernel, made here.  Exits 0 only
-# when the guest reported that heap-run succeeded.  With "shell", an interactive guest
-# on the bench kernel, with busybox, the programs of bench/ and the selftests in /bin.
+# run.sh: compare the pooled heap with the stock one by what heap-run (bench/heap-run.c)
+# prints, on a machine that counts instructions.  The kernel is one of Debian's own (KERNEL=
+# a name of distro/kernels.list), with the heap as a module.  With KERNEL=7.3 or 6.12, or
+# with ARCH alone, it is the bench kernel, built here.  The exit is 0 only if the guest
+# reported that heap-run succeeded.
+# run.sh shell: an interactive guest with the bench kernel, busybox, the programs of
+# bench/, and the selftests in /bin.
 [ "${1:-}" = shell ] || KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
 

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# soak.sh [MINUTES]: everything at once in one guest with four processors for so
-# long (default 10), by system-heap-soak; its figures are printed.  SOAK_KERNEL is
-# the kernel: bench (default), or debug for injected failures and every checker,
-# with a look for leaked objects at the end.  With ARCH=um it runs in User Mode
-# Linux, on two processors, which reads back most bytes in an hour.
+# soak.sh [MINUTES]: run system-heap-soak in a guest with four processors (default: 10
+# minutes), and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
+# injects failures, has every checker, and looks for leaked objects.  With ARCH=um it runs
+# in User Mode Linux, on two processors, and reads back most bytes in an hour.
 #
-# Exits 0 only if nothing was lost, stale, or killed by the kernel, and the
-# kernel had nothing to complain about.
+# The exit is 0 only if nothing was lost, stale, or killed by the kernel, and the kernel
+# did not complain.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 

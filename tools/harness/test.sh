@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: every test of the project: the host checks (check/host.sh), the KUnit
-# suites, the kernel's own and our selftests (check/tests.list), some of them on
-# three of Debian's kernels (distro/debian-tests.list) and on arm64, and a look at what the
-# guests' kernels printed.  With ARCH, what is in guests; BOOTS="NAME..." runs those
-# of check/boots.list and nothing else.  The last line is "N passed, N failed"; the
-# exit is 0 only when something passed and nothing failed.
+# test.sh: run every test: the host checks (check/host.sh), KUnit, the kernel's own and our
+# selftests (check/tests.list), tests on three of Debian's kernels
+# (distro/debian-tests.list) and on arm64.  The consoles of all guests are checked.  With
+# ARCH only guests of that architecture run; BOOTS="NAME..." runs those guests of
+# check/boots.list.  The last line is "N passed, N failed".  The exit is 0 only if something
+# passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/boots.sh"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# try.sh: the pooled heap on the machine and the kernel that run now: builds the
-# module, loads it, and measures it beside the kernel's own heap in real time
-# (bench/heap-try.c).  Prints a page of text, which is out/try.txt, and writes
-# out/try.json.  A module that is loaded already is taken as it is.
+# try.sh: build the module for the running kernel, load it, and measure it beside the
+# kernel's own heap in real time (bench/heap-try.c).  It prints a page of text, which is also
+# out/try.txt, and writes out/try.json.  If the module is loaded already, that one is
+# measured.
 #
-# Promises: what it will do is said before it is done; where it cannot be done, one
-# line says why and nothing is loaded; zero_method is afterwards what it was.
+# Promises: it says what it will do before it does it.  If it cannot, one line says why and
+# nothing is loaded.  zero_method is restored.
 . "$(dirname "$0")/lib.sh"
 only_x86
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# native.sh: the pooled heap beside the kernel's own in real time (bench/heap-native.c),
-# in a kernel that is a program of this machine (User Mode Linux): no root, QEMU or KVM.
-# Prints a table of ratios, writes out/bench-native.json and draws
-# out/bench-native.svg.  ROWS="loop frames" and SIZES="1M 8M" are for some of it,
-# into out/bench-native-part.json; IDLE=50 has a machine that is half busy do.
+# native.sh: measure the pooled heap beside the kernel's own in real time
+# (bench/heap-native.c), in a kernel that is a program of this machine (User Mode Linux).  It
+# needs no root, QEMU or KVM.  It prints a table of ratios, writes out/bench-native.json and
+# draws out/bench-native.svg.  ROWS="loop frames" and SIZES="1M 8M" measure a part, into
+# out/bench-native-part.json.  IDLE=50 accepts a machine that is half busy.
 #
 # The kernel's two processors are threads of the host, each on a processor of its
 # own.  A task of the lowest priority there keeps that from falling asleep, as the

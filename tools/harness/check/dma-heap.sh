@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# dma-heap.sh: whether dma-heap stat prints what statistics made up here say, with
-# the names that the ABI file has; whether test and fill notice what is wrong with a
-# heap made up here; one line for each error; the completion.  Says nothing when all
-# is well.  The rest is in distro/dma-heap-test.sh.
+# dma-heap.sh: test dma-heap without a heap.  stat has to print given statistics, with the
+# names of the ABI file.  test and fill have to notice what is wrong with a fake heap.  Each
+# error is one line.  The completion works.  Says nothing if all is well.  What needs a heap
+# is in distro/dma-heap-test.sh.
 . "$(dirname "$0")/../lib.sh"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/dma-heap.XXXXXX")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# host.sh DIR: what can be told of our files without running them, with the
-# tools of the kernel tree in DIR: checkpatch and kernel-doc for each file, a
-# W=1 build and sparse for all of the heaps' objects; shellcheck of the harness;
-# whether errors are one line, the backport fits, and the series is cut and applies.
+# host.sh DIR: check our files without running them, with the tools of the kernel tree in
+# DIR: checkpatch and kernel-doc for each file, a W=1 build and sparse for the heaps'
+# objects, shellcheck for the harness.  Errors have to be one line, the backport has to fit,
+# and the series has to be cut and to apply.
 #
 # Prints KTAP lines, a finding's text before the line that it fails.
 . "$(dirname "$0")/../lib.sh"

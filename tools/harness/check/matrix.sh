@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [PART...]: make test for every kind of kernel, or for the parts named.  A line for each as it ends, a table in the end, and the same in
-# out/matrix.json.  What a part said is in out/matrix/PART.log.
+# matrix.sh [PART...]: make test for every kind of kernel, or for the parts named.  It
+# prints a line for each part as it ends, and a table at the end, which is also in
+# out/matrix.json.  The output of a part is in out/matrix/PART.log.
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting
 # has failed; the exit is 0 only when every part passed.

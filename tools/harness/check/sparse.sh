@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# sparse.sh ARGUMENT...: sparse, for kernels newer than it: an old one knows
-# neither a keyword that they use nor that the length of a literal is constant,
-# and would be left out by the kernel's makefiles, or stop at the first error.
+# sparse.sh ARGUMENT...: run sparse on kernels that are newer than it.  An old sparse does not
+# know a keyword that they use, nor that the length of a literal is constant.  The kernel's
+# makefiles would skip it, or it would stop at the first error.
 set -eu
 
 exec sparse -D__typeof_unqual__=__typeof__ \

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# try-test.sh: make try in guests with Debian's cloud kernel: where it can't be done it
-# says so, and where it can, it measures, also a second time.  The module is built
-# before, as there is no compiler in the guest.  Prints KTAP lines; takes minutes.
+# try-test.sh: test make try in guests with Debian's cloud kernel.  Where it cannot measure
+# it has to say why, and elsewhere it has to measure, and to do so again.  The module is
+# built before, as the guest has no compiler.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
 
 work=$OUT/try-test

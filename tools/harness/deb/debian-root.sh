@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# debian-root.sh NAME...: print the directory of a Debian trixie root with DKMS and the headers
-# of the kernels NAME (distro/kernels.list, all of this ARCH); of another machine's in
-# emulation.  It is made in the cache if it is not there.  Nobody writes into it: copy it.
+# debian-root.sh NAME...: print the directory of a Debian trixie root with DKMS and the
+# headers of the kernels NAME (distro/kernels.list, all of this ARCH).  The root of another
+# architecture is emulated.  If it is not in the cache, it is made.  Copy it, do not write
+# into it.
 #
 # Promises: packages come from the machine's own mirror, with apt's checks of
 # signature and hash; a root that is there is complete.

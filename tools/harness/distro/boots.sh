@@ -4,8 +4,9 @@
 # Tests on Debian's kernels; sourced after ../lib.sh and ../check/judge.sh.
 
 # distro_boot NAME HEAP [long|lean|time]: boot Debian's kernel NAME (kernels.list, of this
-# ARCH) with the module as HEAP, beside the kernel's heap or, as "system", instead of it;
-# run what debian-tests.list has for that, and count.  A lean guest has little memory and a disk.
+# ARCH) with the module as HEAP, beside the kernel's heap or, as "system", instead of it.
+# Run the tests that debian-tests.list has for that, and count.  A lean guest has little
+# memory and a disk.
 distro_boot() {
 	local name=$1-$2 place="every beside" append=${GUEST_APPEND:-} mem=2048 disk=
 	local boot=$name

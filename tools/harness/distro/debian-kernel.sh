@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# debian-kernel.sh NAME HEAP PROGRAM...: put into out/NAME-HEAP/ what guest/boot.sh boots, and
-# print NAME-HEAP: Debian's kernel NAME (kernels.list, of this ARCH) as it is, and in
-# bin/ the PROGRAMs, the module, and vgem where there is one.  HEAP is what the module
-# will be called; without a PROGRAM all tests are made.  out/NAME-HEAP/modules
-# names vgem and what it needs, in the order in which they are to be loaded.
+# debian-kernel.sh NAME HEAP PROGRAM...: put Debian's kernel NAME (kernels.list, of this
+# ARCH) into out/NAME-HEAP/, for guest/boot.sh, and print NAME-HEAP.  bin/ there has the
+# PROGRAMs, or all tests if there is none, the module, which becomes HEAP, and vgem if the
+# kernel has it.  The file modules names vgem and what it needs, in order.
 #
 # Promises: as kernel/kernel.sh.
 . "$(dirname "$0")/../lib.sh"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# dma-heap-test HEAP: run in the guest: dma-heap with a heap that has a pool, and the
-# commands of the page for administrators, which must print what is in the page.
-# What needs no heap is in check/dma-heap.sh.  Prints KTAP lines.
+# dma-heap-test HEAP: run in the guest: test dma-heap with a heap that has a pool.  The
+# commands of the page for administrators have to print what the page shows.  What needs no
+# heap is in check/dma-heap.sh.  Prints KTAP lines.
 
 heap=$1
 debug=/sys/kernel/debug/dma_heap/$heap

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# in-root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (of fetch-debian.sh or debian-root.sh),
-# with DIR as /mnt, and /proc, /sys and /dev.  What is mounted for it is in a namespace
-# of its own, and gone with it, however it ends.
+# in-root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (of fetch-debian.sh or of
+# debian-root.sh), with DIR as /mnt, and /proc, /sys and /dev.  The mounts are in a namespace
+# of their own and end with it.
 set -euo pipefail
 
 user=()

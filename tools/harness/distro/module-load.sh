@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# module-load HEAP: run in the guest: load the module, which must become HEAP, and
-# refuse names that it cannot have.  Prints KTAP lines.
+# module-load HEAP: run in the guest: load the module.  It has to become HEAP, and to refuse
+# names that it cannot have.  Prints KTAP lines.
 
 heap=$1
 ko=/bin/system_heap_pooled.ko

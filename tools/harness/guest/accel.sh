@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# accel.sh KERNEL: print "kvm" when a guest really runs with it, else "tcg".
-# A /dev/kvm that opens proves little (nested, broken and forbidden ones open
-# too), so a guest is booted; what that showed is believed for an hour, as long as
-# the machine is not rebooted.  One that does not open is looked at each time.
+# accel.sh KERNEL: print "kvm" if a guest runs with it, else "tcg".  A /dev/kvm that opens
+# may be nested, broken or forbidden, so a guest is booted.  The answer is used for an hour
+# or until the machine is rebooted.  A /dev/kvm that does not open is tested each time.
 . "$(dirname "$0")/../lib.sh"
 
 if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# initramfs.sh KERNEL FILE <commands: write the guest's root, with out/KERNEL/bin
-# and busybox in /bin and the commands as /etc/guest.cmds, by the kernel's own
-# gen_init_cpio; GUEST_EXTRA is an archive with more.  Needs no privilege and no
-# mount.
+# initramfs.sh KERNEL FILE <commands: write the guest's root with the kernel's gen_init_cpio:
+# out/KERNEL/bin and busybox in /bin, and the commands as /etc/guest.cmds.  GUEST_EXTRA is an
+# archive with more.  It needs no privilege and no mount.
 . "$(dirname "$0")/../lib.sh"
 
 bin=$OUT/$1/bin

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deps.sh [USE]: install, by package name, what deps.list has for that USE (default: build)
-# and the machine lacks; with what builds or runs kernels, what ARCH needs, too.
-# Promises: apt is not touched when nothing is missing; without the right or
-# the means to install, one line names the packages and the exit is non-zero.
+# deps.sh [USE]: install the packages that deps.list has for USE (default: build) and that
+# the machine lacks.  build and run include the packages of ARCH.
+# Promises: apt does not run if nothing is missing.  Without the right or the means to
+# install, one line names the packages and the exit is non-zero.
 . "$(dirname "$0")/../lib.sh"
 
 uses=${1:-build}

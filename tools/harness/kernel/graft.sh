@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# graft.sh DIR: make the kernel tree in DIR (from fetch.sh) the kernel's own
-# files plus this repository's.
+# graft.sh DIR: make the kernel tree in DIR (from fetch.sh) the kernel's own files plus this
+# repository's.
 #
-# Promises: whatever was grafted before, the tree afterwards is pristine files,
-# what stage.sh adds and changes, made from pristine originals (kept in DIR/orig);
-# a file whose content stays keeps its time, so that make rebuilds only what
-# changed.  One run at a time does this and what depends on it (lock_tree).
+# Promises: the tree then has pristine files and what stage.sh adds and changes, whatever was
+# in it before.  DIR/orig keeps pristine originals.  A file whose content stays keeps its
+# time, so that make rebuilds only what changed.  One run at a time does this and what
+# depends on it (lock_tree).
 . "$(dirname "$0")/../lib.sh"
 
 dir=$1

@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# programs.sh DIR NAME: compile what runs in the guest of kernel NAME into
-# out/NAME/bin/: PID 1 (guest/init.c), the programs in bench/, dma-heap, and
-# the tests that stay here (guest/tests/), and the selftests of the grafted tree by
-# the kernel's own kselftest makefiles.
-# All are static, and see the user-space headers of that very kernel.  With them are
-# its modules, if it has any.
+# programs.sh DIR NAME: compile into out/NAME/bin/ what runs in the guest of kernel NAME:
+# PID 1 (guest/init.c), the programs in bench/, dma-heap, the tests in guest/tests/, and the
+# selftests of the tree in DIR, by the kernel's own makefiles.  All are static and use that
+# kernel's headers.  The kernel's modules are there, too.
 #
 # Promises: nothing else is in bin/; a program whose source is gone is gone, too.
 . "$(dirname "$0")/../lib.sh"
