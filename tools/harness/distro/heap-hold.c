@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "heap.h"
+#include "bench.h"
 
 int main(void)
 {
