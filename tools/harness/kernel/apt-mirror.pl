@@ -9,45 +9,32 @@ use strict;
 use warnings;
 
 my $want = shift;
-my @found;	# [uri, suites, keyring]
+my %found;
+
+# A line as a stanza
+sub stanza {
+	my ($options, $uri, $suite) = @_;
+	my ($key) = ($options // '') =~ m{signed-by=(/[^\s,]+)};
+	return "\n\nTypes: deb\nURIs: $uri\nSuites: $suite\n" . ($key ? "Signed-By: $key\n" : '');
+}
 
 for my $file (@ARGV) {
 	open(my $fh, '<', $file) or next;
-	my $text = do { local $/; <$fh> };
-	if ($file =~ /\.sources$/) {
-		for my $stanza (split /\n\s*\n/, $text) {
-			my %f;
-			my $key = '';
-			for (split /\n/, $stanza) {
-				next if /^\s*#/;
-				if (/^([\w-]+):\s*(.*)/) { $key = lc $1; $f{$key} = $2 }
-				elsif (/^\s+(\S.*)/) { $f{$key} .= " $1" }
-			}
-			next unless ($f{types} // '') =~ /\bdeb\b/;
-			next if lc($f{enabled} // 'yes') eq 'no';
-			# A keyring can also be written into the file itself.
-			my $key_file = ($f{'signed-by'} // '') =~ m{^(/\S+)} ? $1 : '';
-			push @found, [$_, $f{suites} // '', $key_file]
-				for split ' ', $f{uris} // '';
-		}
-	} else {
-		for (split /\n/, $text) {
-			next unless m{^\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)};
-			my ($opt, $uri, $suite) = ($1 // '', $2, $3);
-			my $key_file = $opt =~ m{signed-by=(/[^\s,]+)} ? $1 : '';
-			push @found, [$uri, $suite, $key_file];
-		}
+	my $text = do { local $/; <$fh> } // next;
+	$text =~ s/^\s*#.*\n//mg;
+	$text =~ s{^\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+).*}{stanza($1, $2, $3)}mge if $file !~ /\.sources$/;
+	for (split /\n\s*\n/, $text) {
+		my %f;
+		$f{lc $1} = $2 while /^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)/mg;
+		next if ($f{types} // '') !~ /\bdeb\b/ || lc($f{enabled} // 'yes') eq 'no';
+		my $suites = $f{suites} // '';
+		# Debian's base suites; other vendors' repositories name theirs otherwise.
+		my $kind = $suites =~ /-security\b|\/updates\b/ ? 'security' :
+			$suites =~ /(?:^|\s)(?:bookworm|trixie|forky|sid|stable|testing|unstable)(?:\s|$)/ ? 'main' : next;
+		# A keyring can also be written into the file itself.
+		my ($key) = ($f{'signed-by'} // '') =~ m{^(/\S+)};
+		my ($uri) = ($f{uris} // '') =~ m{(\S+?)/*(?:\s|$)};
+		$found{$kind} //= $key ? "$uri\t$key\n" : "$uri\n" if $uri;
 	}
 }
-
-for (@found) {
-	my ($uri, $suites, $key) = @$_;
-	my $security = $suites =~ /-security\b|\/updates\b/;
-	# Debian's base suites; other vendors' repositories name theirs otherwise.
-	my $base = $suites =~ /(?:^|\s)(?:bookworm|trixie|forky|sid|stable|testing|unstable)(?:\s|$)/;
-	next unless $want eq 'security' ? $security : ($base && !$security);
-	$uri =~ s{/+$}{};
-	print $key ? "$uri\t$key\n" : "$uri\n";
-	exit 0;
-}
-exit 1;
+print $found{$want} // exit 1;
