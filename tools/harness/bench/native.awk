@@ -5,6 +5,7 @@
 # cpu=NAME, -v sources=ID), and into data for native.gp (-v plot=FILE).
 
 function human(size) {
+	if (size == 0) return "trace"
 	return size >= 1048576 ? size / 1048576 "M" : size / 1024 "K"
 }
 function us(ns) { return sprintf(ns < 9950 ? "%.1f" : "%.0f", ns / 1000) }
@@ -15,7 +16,7 @@ $1 != "native" || NF != 11 { next }
 	printf "%s{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%d,\"n\":%d,\"p50\":%d,\"p10\":%d,\"p90\":%d,\"mean\":%d,\"noise\":%s}", \
 		(total++ ? ",\n" : "{\"kernel\":\"" kernel "\",\"machine\":\"uml, " cpu "\",\"unit\":\"ns\",\"sources\":\"" sources "\",\"results\":[\n"), \
 		$2, $3, $4, $5, $6, $7, $8, $9, $10, $11 > json
-	key = $2 == $3 ? $2 : $2 " " $3
+	key = $2 == $3 || $2 == "held" || $2 == "thread" ? $2 : $2 " " $3
 	if (!(key in keys)) { keys[key] = 1; order[++nkeys] = key }
 	if (!($5 in sizes)) { sizes[$5] = 1; size[++nsizes] = $5 }
 	p50[key, $4, $5] = $7
@@ -39,6 +40,14 @@ END {
 		for (i = 1; i <= nsizes; i++) {
 			at = size[i]
 			if (!((key, "system", at) in p50)) continue
+			if (key == "held") {
+				printf "%-11s %6s %9s %8.1fM\n", key, human(at), "-", p50[key, "system", at] / 1048576
+				continue
+			}
+			if (key == "thread") {
+				printf "%-11s %6s %9s %9s\n", key, human(at), "-", us(p50[key, "system", at])
+				continue
+			}
 			bad = noise[key, at] < 0.97 || noise[key, at] > 1.03
 			printf "%-11s %6s %9s %9s %9s %9s %8.3f %7s  %.3f%s\n", key, human(at), us(p50[key, "stock", at]), \
 				us(p50[key, "system", at]), us(p10[key, "system", at]), us(p90[key, "system", at]), \
