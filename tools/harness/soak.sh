@@ -3,8 +3,7 @@
 #
 # soak.sh [MINUTES]: run system-heap-soak in a guest with four processors (default: 10
 # minutes), and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
-# injects failures, has every checker, and looks for leaked objects.  With ARCH=um it runs
-# in User Mode Linux, on two processors, and reads back most bytes in an hour.
+# injects failures, has every checker, and looks for leaked objects.
 #
 # The exit is 0 only if nothing was lost, stale, or killed by the kernel, and the kernel
 # did not complain.
@@ -14,11 +13,7 @@
 MINUTES=${1:-10}
 may_be MINUTES "a number such as 10 or 0.5" "0*[1-9][0-9]{0,4}(\.[0-9]+)?|0*\.0*[1-9][0-9]*"
 may_be SOAK_KERNEL "bench or debug" "bench|debug"
-kernel=${SOAK_KERNEL:-bench} cpus=4
-if [ "${ARCH:-x86}" = um ]; then
-	cpus=2
-	[ "$kernel" = debug ] || kernel=native
-fi
+kernel=${SOAK_KERNEL:-bench}
 
 lock_out
 "$HARNESS/kernel/kernel.sh" "$kernel" >/dev/null
@@ -27,7 +22,7 @@ tests=$OUT/test/soak.tests
 # On a busy host a guest may have no clock but ticks, and miss a part of them.
 awk -v m="$MINUTES" 'BEGIN { printf "soak soak ktap %d system-heap-soak %s\n", m * 120 + 120, m }' >"$tests"
 [ "$kernel" != debug ] || echo "soak kmemleak exit 120 kmemleak" >>"$tests"
-boot soak "$kernel" "GUEST_CPUS=$cpus" "GUEST_MEM=${GUEST_MEM:-2048}" \
+boot soak "$kernel" GUEST_CPUS=4 "GUEST_MEM=${GUEST_MEM:-2048}" \
 	"GUEST_APPEND=dma_heap.mem_accounting=1 ${GUEST_APPEND:-}"
 tr -d '\r' <"$OUT/runs/soak/report.log" | sed -n 's/^# //p'
 summary
