@@ -22,6 +22,7 @@ verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 # The kernels: columns of kernel/versions.list, chosen by KERNEL or the first that can
 # be had (the list starts with the newest).
 supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/versions.list"; }
+newest() { supported | cut -d" " -f1; }
 kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/versions.list"; }
 # The same of Debian's own kernels, which the module is for.
 distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }

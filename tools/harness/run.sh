@@ -3,7 +3,7 @@
 #
 # run.sh: compare the pooled heap with the stock one by what heap-run (bench/heap-run.c)
 # prints, on a machine that counts instructions.  The kernel is one of Debian's own (KERNEL=
-# a name of distro/kernels.list), with the heap as a module.  With KERNEL=7.3 or 6.12, or
+# a name of distro/kernels.list), with the heap as a module.  With one of versions.list, or
 # with ARCH alone, it is the bench kernel, built here.  The exit is 0 only if the guest
 # reported that heap-run succeeded.
 # run.sh shell: an interactive guest with the bench kernel, busybox, the programs of

@@ -3,9 +3,9 @@
 #
 # bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
 # (empty), all in one boot.  WHAT is
-#   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is 7.3,
-#                6.12 or one of these with -arm64.  out/bench.json is a copy of the last one
-#                of x86.
+#   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is a name
+#                of kernel/versions.list, on arm64 with -arm64.  out/bench.json is a copy
+#                of the last one of x86.
 #   baseline     run, and put that file into docs/
 #   guard        compare what allocating and closing cost with the figures in docs/, and
 #                print KTAP.  A row fails that is more than 2 % off, or has no figure.

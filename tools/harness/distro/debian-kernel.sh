@@ -19,7 +19,7 @@ made=$out/made		# before it is put where it is looked for
 
 lock_out
 dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
-few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
+few=$(KERNEL=$(newest) "$HARNESS/kernel/fetch.sh" few)
 release=$(cat "$dir/release")
 headers=/usr/src/linux-headers-$release
 module=$(MODULE_ROOT=$(realpath "$dir/root") ARCH=${ARCH:-x86} "$HARNESS/module.sh" "$headers")

@@ -14,7 +14,7 @@
 #
 #   file PATH [into PATH]     what to edit, and the result's other name; without
 #                             "into" several PATHs, and "*" in their last part
-#   kernel NAME...            only for these kernels (default: all)
+#   kernel [not] NAME...      only for these kernels, or for all others (default: any)
 #   replace | before | after  followed by the anchor, lines that start with "|"
 #   cut                       drop the anchor, and what follows up to "until"
 #   until                     a second anchor, the first such lines after the cut's,
@@ -159,7 +159,9 @@ sub edited {
 
 sub apply {
 	my ($op) = @_;
-	return if $op->{kernels} && !grep { $_ eq $kernel } split ' ', $op->{kernels};
+	my ($not, @kernels) = $op->{kernels} =~ /^(not )?(.*)$/ ? ($1, split ' ', $2) : ();
+	my $named = grep { $_ eq $kernel || $_ eq 'any' } @kernels;
+	return if @kernels && ($not ? $named : !$named);
 	my $new = new_text($op);
 	return unless defined $new;
 	my $total = 0;

@@ -10,11 +10,12 @@
 stage=$1.stage
 heaps=$stage/drivers/dma-buf/heaps
 
-few=$(KERNEL=7.3 "$HARNESS/kernel/fetch.sh" few)
+kernel=$(newest)
+few=$(KERNEL=$kernel "$HARNESS/kernel/fetch.sh" few)
 mkdir -p "$1"
 # Whatever kernel this is for, the exporter is the one that we have.
-"$HARNESS/kernel/stage.sh" series 7.3 "$stage" "$few/linux"
-perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" 7.3 "$TOP" "$stage" -- \
+"$HARNESS/kernel/stage.sh" series "$kernel" "$stage" "$few/linux"
+perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" "$kernel" "$TOP" "$stage" -- \
 	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"
 (cd "$stage/include" && find . -name '*.h') | while read -r header; do
 	put "$stage/include/$header" "$1/include/$header"

@@ -104,9 +104,7 @@ figures() {
 	done
 }
 tables() {
-	local newest
-	newest=$(supported | cut -d' ' -f1)
-	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$newest.json"
+	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json"
 	figures COSTS_ARM64 "$TOP"/{out,docs}/bench-"$kernel"-arm64.json
 	figures TIME "$TOP"/{out,docs}/bench-native.json
 	printf '@BASE@\n%s\n' "$(git_plain -C "$repo" log -1 --format=%s pristine | sed "s/.*as in Debian's //")"
