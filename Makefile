@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The verbs of the project.  Each is a script in tools/harness/.
+# The targets of the project.  Each is a script in tools/harness/.
 #
 #: make run           show the heap at work, on Debian's own kernel in QEMU
 #: make try           load the module here, and measure it beside the kernel's own heap
@@ -24,9 +24,9 @@
 #: KERNEL=6.12 or 7.3 and ARCH=arm64 or i386 choose a kernel.  More: make help V=1
 #+
 #+ make bench-compare REF=HEAD~1   make bench for two revisions, and the ratios
-#+ make bench-baseline             make bench into docs/, where make test looks
+#+ make bench-baseline             run make bench and put the figures into docs/, for make test
 #+ make show-exporter              print the kernel's system_heap.c with our edits
-#+ make clean, make distclean      remove out/; the cache as well
+#+ make clean, make distclean      remove out/; distclean also the cache
 #+
 #+ KERNEL=stable   for make run: a kernel of tools/harness/distro/kernels.list
 #+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.sh), mutants

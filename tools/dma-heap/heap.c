@@ -27,7 +27,7 @@ unsigned int parse_number(const char *text, const char *what)
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (!isdigit(*text) || *end || errno || !value || value > 1000000000)
-		errx(FAILED, "%s %s: a whole number from 1 to 1000000000 is wanted",
+		errx(FAILED, "%s %s: a whole number from 1 to 1000000000 is needed",
 		     what, text);
 	return value;
 }
@@ -48,7 +48,7 @@ unsigned long long parse_size(const char *text, const char *what)
 		end++;
 	}
 	if (!isdigit(*text) || *end || errno || !value || value >> (62 - shift))
-		errx(FAILED, "%s %s: a number of bytes is wanted, or one with K, M, G or T",
+		errx(FAILED, "%s %s: a number of bytes is needed, or one with K, M, G or T",
 		     what, text);
 	return value << shift;
 }
@@ -135,7 +135,7 @@ int open_heap(const char **name)
 	if (fd >= 0)
 		return fd;
 	if (errno == EACCES || errno == EPERM)
-		errx(FAILED, "%s: only root may use it, or the group that it has",
+		errx(FAILED, "%s: only root or its group may use it",
 		     path);
 	if (errno == ENOENT && !slash && access(HEAPS, F_OK))
 		errx(FAILED, "%s: this kernel has no DMA-BUF heaps", path);
@@ -154,7 +154,7 @@ int alloc_buffer(int heap, unsigned long long len)
 	if (!ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
 		return data.fd;
 	if (errno == ENOTTY)
-		errx(FAILED, "%s: is no DMA-BUF heap", wanted_heap ?: "system");
+		errx(FAILED, "%s: is not a DMA-BUF heap", wanted_heap ?: "system");
 	return -1;
 }
 

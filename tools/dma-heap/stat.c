@@ -89,7 +89,7 @@ static const char *find_heap(const char *wanted)
 	if (!n)
 		no_heaps();
 	if (wanted || n > 1)
-		errx(FAILED, "no statistics of a heap %s; there are those of:%s",
+		errx(FAILED, "no statistics of a heap %s, only of:%s",
 		     wanted ?: "system", names);
 	return name;
 }

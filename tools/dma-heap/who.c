@@ -315,7 +315,7 @@ int cmd_who(int argc, char **argv)
 	else
 		print_text();
 	if (nr_hidden)
-		warnx("%u processes of others could not be looked at; root sees all",
+		warnx("%u processes of other users could not be read; root sees all",
 		      nr_hidden);
 	if (!listed)
 		warnx(BUFINFO ": cannot be read; dma-heap(8) tells what is missing");

@@ -19,7 +19,7 @@ names=" $(distro_names) tools "
 # shellcheck disable=SC2086 # a list of names
 [ $# -gt 0 ] || set -- $names
 for name in "$@"; do
-	[[ $names = *" $name "* ]] || die "ONLY=$name: may be some of$names"
+	[[ $names = *" $name "* ]] || die "ONLY=$name: must be some of$names"
 done
 
 lock_out

@@ -50,7 +50,7 @@ kernel_config() {
 
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {
-	[ -z "${!1:-}" ] || [[ ${!1} =~ ^($3)$ ]] || die "$1=${!1}: may be $2"
+	[ -z "${!1:-}" ] || [[ ${!1} =~ ^($3)$ ]] || die "$1=${!1}: must be $2"
 }
 may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
@@ -75,13 +75,13 @@ arch_dir=${arch_dir#x86}
 OUT=$TOP/out${arch_dir:+/$arch_dir}
 export OUT
 # For what is about Debian's amd64 kernels, or about sources.
-only_x86() { [ -z "$arch_dir" ] || die "ARCH=$ARCH: this verb is for x86 only"; }
+only_x86() { [ -z "$arch_dir" ] || die "ARCH=$ARCH: this target is for x86 only"; }
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
 build_dir() { echo "$1/build/${arch_dir:+$arch_dir-}$2"; }
 
 # The kernel's makefiles, and lists of files, are of words.
 case $TOP$CACHE in
-*[[:space:]]*) die "no blank may be in the path of this clone ($TOP) or of its cache ($CACHE)" ;;
+*[[:space:]]*) die "the paths of this clone ($TOP) and of its cache ($CACHE) must not contain blanks" ;;
 esac
 
 # lock_file FD FILE WHOM: one run at a time, until the FD is closed.

@@ -41,7 +41,7 @@ arm64 | aarch64) wanted=aarch64 ;;
 *) wanted=$ARCH ;;
 esac
 [ "$machine" = "$wanted" ] ||
-	die "linux $release is for $machine, not $wanted: ARCH= says for which to build"
+	die "linux $release is for $machine, not $wanted: ARCH= chooses which to build for"
 # shrinker_alloc is the newest of what all kernels must have, from 6.7 on.
 for symbol in dma_buf_export page_pool_create shrinker_alloc; do
 	grep -qP "\t$symbol\t" "$root$kdir/Module.symvers" || die "linux $release does not export $symbol"
@@ -73,7 +73,7 @@ else
 fi >"$log" 2>&1 </dev/null || {
 	compiler=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\?\([^"]*\)"\?$/\1/p' "$conf")
 	if why=$(grep -m 1 -E 'cannot execute|(gcc|clang|ld|pahole)[^ :]*: .*(not found|No such file)' "$log"); then
-		die "the kernel's compiler ($compiler) is not there, or not all of it: $why"
+		die "the kernel's compiler ($compiler) is missing or incomplete: $why"
 	elif why=$(grep -m 1 -E 'unrecognized command-line option|unknown argument|not support fentry' "$log"); then
 		die "this is not the kernel's compiler ($compiler): $why"
 	fi
@@ -86,7 +86,7 @@ put "$build/system_heap_pooled.ko" "$module"
 echo "$module"
 tried=$(awk '!/^#/ && NF { print $3 }' "$HARNESS/distro/kernels.list" | sort -uV | xargs)
 [[ " $tried " = *" $(cut -d. -f1,2 <<<"$release") "* ]] ||
-	say "Nobody tried the module with linux $release yet, only with $tried"
+	say "Nobody has tried the module with linux $release yet, only with $tried"
 [ -n "$root" ] || say "To load it: insmod $module
-It becomes /dev/dma_heap/system if there is no such heap, else system_pooled; name= says
+It becomes /dev/dma_heap/system if there is no such heap, else system_pooled; name= sets
 another. Like every heap it stays until reboot."

@@ -22,7 +22,7 @@ row() { awk -v b="$1" '!/^#/ && $1 == b' "$HARNESS/check/boots.list"; }
 kernels=
 for boot in $boots; do
 	read -r _ arch kernel _ < <(row "$boot") ||
-		die "BOOTS=$boot: may be of tools/harness/check/boots.list"
+		die "BOOTS=$boot: is not in tools/harness/check/boots.list"
 	[ "$arch" = any ] || [ "$arch" = "${ARCH:-x86}" ] || die "BOOTS=$boot: needs ARCH=$arch"
 	[[ " $kernels " = *" $kernel "* ]] || kernels="$kernels $kernel"
 done

@@ -30,7 +30,7 @@ refused() {
 		[ -z "$locked" ] ||
 			cannot "Secure Boot or lockdown ($locked): linux takes signed modules only; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), reboot, modprobe $name, and try again"
 		;;
-	*"Invalid module format"*) cannot "$module is not for this very kernel; run make module" ;;
+	*"Invalid module format"*) cannot "$module was built for a different kernel; run make module" ;;
 	esac
 	why=$(dmesg 2>/dev/null | grep "$name\|Lockdown" | tail -n 1) || true
 	cannot "$name was not loaded: ${1##*: }${why:+ ($why)}"
@@ -39,7 +39,7 @@ refused() {
 load() {
 	local said
 	[ -c /dev/dma_heap/system ] || cannot "linux $release has no heap /dev/dma_heap/system to measure beside"
-	[ ! -e /sys/kernel/debug/dma_heap/system ] || cannot "the heap of linux $release is a pooled one already"
+	[ ! -e /sys/kernel/debug/dma_heap/system ] || cannot "the heap of linux $release is already pooled"
 	[ -e /proc/modules ] || cannot "linux $release loads no modules"
 	# One that was built elsewhere will do where there is nothing to build with.
 	if [ -e "/lib/modules/$release/build" ] || [ ! -e "$module" ]; then
@@ -75,7 +75,7 @@ mkdir -p "$OUT/try"
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug ||
 	cannot "there is no debugfs, which has the heap's statistics"
 if [ -d "/sys/module/$name" ]; then
-	say "$name is loaded already and is taken as it is"
+	say "$name is already loaded, and is measured as it is"
 else
 	load
 fi
@@ -89,7 +89,7 @@ fi
 facts
 method=$(cat "$parameters/zero_method")
 trap 'echo "$method" >"$parameters/zero_method"' EXIT
-say "Measuring for a minute or so; what else the machine does is in the figures."
+say "Measuring for a minute or so; other load on the machine affects the figures."
 log=$OUT/try/log
 "$program" | tee "$log" |
 	sed -un 's/^result try thread direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||

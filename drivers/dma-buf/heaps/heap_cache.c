@@ -61,7 +61,7 @@ static u32 heap_pp_pages(const struct page_pool *pp, bool released)
 	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
 }
 
-/* @store must not be empty. page_pool would then allocate a page, zeroed as well. */
+/* @store must not be empty: page_pool would allocate a page, which is zeroed, too. */
 static struct page *heap_bin_take_one(struct heap_bin *bin)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);

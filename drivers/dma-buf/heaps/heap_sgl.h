@@ -42,7 +42,7 @@ struct heap_sgl {
 	struct scatterlist first[];
 };
 
-	/* A buffer with this many fits into a page; in order 8 they are 120 MiB. */
+/* A buffer with this many fits into a page; of order 8 they are 120 MiB. */
 #define HEAP_SGL_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 int heap_sgl_chain(struct heap_sgl *sgl);

@@ -95,7 +95,7 @@ compare() {	# REF
 	local commit old=$OUT/compare/tree tree
 	[ -n "${1:-}" ] || die "which revision? make bench-compare REF=HEAD~1"
 	commit=$(git -C "$TOP" rev-parse --verify --quiet "$1^{commit}") ||
-		die "REF=$1: may be a git revision such as HEAD~1"
+		die "REF=$1: must be a git revision such as HEAD~1"
 	may_be ACCEL "icount, as only counts of instructions are compared" icount
 	# Not lock_out: each run takes that, first the old tree's and then this one's.
 	lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"

@@ -13,7 +13,7 @@
 #
 # Promises: where it cannot measure, one line says why; nothing is left running and
 # nothing is left in the temporary directory.
-[ "${ARCH:-um}" = um ] || { echo "error: ARCH=$ARCH: bench-native is of this machine" >&2; exit 1; }
+[ "${ARCH:-um}" = um ] || { echo "error: ARCH=$ARCH: bench-native measures this machine only" >&2; exit 1; }
 export ARCH=um
 . "$(dirname "$0")/../lib.sh"
 
@@ -54,10 +54,10 @@ idle() {
 
 check_host() {
 	local free dir now tries=5
-	grep -q '^flags.* constant_tsc' /proc/cpuinfo || die "this processor's time stamp counter is no clock"
+	grep -q '^flags.* constant_tsc' /proc/cpuinfo || die "this processor's time stamp counter is not constant"
 	dir=${TMPDIR:-/dev/shm}
 	[ "$(stat -fc %T "$dir" 2>/dev/null)" = tmpfs ] ||
-		die "$dir is no tmpfs; TMPDIR= may be another directory, which the guest's memory is a file in"
+		die "$dir is not a tmpfs; set TMPDIR= to a directory on one, for the file that is the guest's memory"
 	free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
 	[ "$free" -ge $((memory + 64)) ] || die "it needs $((memory + 64)) MiB in $dir, and there are $free"
 	free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)

@@ -105,8 +105,8 @@ nobody=()
 [ "$(id -u)" != 0 ] || nobody=(setpriv --reuid 65534 --clear-groups)
 [ "$(id -u)" = 0 ] || chmod 0 "$tmp/secret"
 refused "only root" "${nobody[@]}" "$heap" stat -d "$tmp/secret"
-refused "there are those of: system" "$heap" stat -d "$tmp/heaps" -s other
-refused "there are those of:" "$heap" stat -d "$tmp/two"
+refused "only of: system" "$heap" stat -d "$tmp/heaps" -s other
+refused "only of:" "$heap" stat -d "$tmp/two"
 refused "no heap of this kernel has statistics" "$heap" stat -d "$tmp/none"
 refused "no heap of this kernel has statistics" "$heap" stat -d "$tmp/nowhere"
 refused "usage: " "$heap" stat -x
@@ -169,12 +169,12 @@ for bad in "fill" "fill 1M 2M" "fill 1M -x" "who me" "test 5" "stat -t 1"; do
 	refused "usage: dma-heap ${bad%% *} " "$heap" $bad
 done
 refused "no heap of that name" "$heap" test -s "$tmp/none/heap"
-refused "is no DMA-BUF heap" "$heap" test -s /dev/null
+refused "is not a DMA-BUF heap" "$heap" test -s /dev/null
 [ -e /dev/dma_heap ] || refused "this kernel has no DMA-BUF heaps" "$heap" fill 1M
 [ -e /dev/dma_heap ] || refused "this kernel has no DMA-BUF heaps" "$heap" who
 install -m 600 /dev/null "$tmp/private"
 [ "$(id -u)" = 0 ] || chmod 0 "$tmp/private"
-refused "only root may use it" "${nobody[@]}" "$heap" test -s "$tmp/private"
+refused "only root or its group may use it" "${nobody[@]}" "$heap" test -s "$tmp/private"
 [ "$("$heap" --help | grep -c '^usage: dma-heap')" = 4 ] || wrong "--help does not list four commands"
 "$heap" fill --help | grep -q '^usage: dma-heap fill' || wrong "fill --help has no usage"
 ! "$heap" nothing 2>/dev/null || wrong "an unknown command succeeds"

@@ -20,7 +20,7 @@ programs=("$@")
 for program in "${programs[@]}"; do
 	[ "$program" = dmabuf-heap ] || [ -f "$TOP/tools/testing/selftests/dmabuf-heaps/$program.c" ] ||
 		[ -f "$HARNESS/guest/tests/$program.c" ] ||
-		die "ONLY=$program: may be programs of tools/testing/selftests/dmabuf-heaps/ or guest/tests/"
+		die "ONLY=$program: is not a program of tools/testing/selftests/dmabuf-heaps/ or guest/tests/"
 done
 run=$OUT/runs/kcsan
 work=$OUT/kcsan-report

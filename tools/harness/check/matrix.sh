@@ -30,7 +30,7 @@ mapfile -t all < <(list | awk '{ print $1 }')
 parts=("$@")
 [ $# -gt 0 ] || parts=("${all[@]}")
 for part in "${parts[@]}"; do
-	[[ " ${all[*]} " = *" $part "* ]] || die "ONLY=$part: may be ${all[*]}"
+	[[ " ${all[*]} " = *" $part "* ]] || die "ONLY=$part: must be some of ${all[*]}"
 done
 [ -z "${KERNEL:-}${BOOTS:-}" ] || die "KERNEL=${KERNEL:-} BOOTS=${BOOTS:-}: matrix.sh has these; ONLY chooses"
 

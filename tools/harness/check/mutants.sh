@@ -39,7 +39,7 @@ fi
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 for name in "${names[@]}"; do
-	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: may be mutants of tools/harness/check/mutants.list"
+	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: is not in tools/harness/check/mutants.list"
 done
 found=$("$0" --check)
 [ -z "$found" ] || die "$found"

@@ -128,7 +128,7 @@ ok "two at once" two_fills
 ok "fill when memory is short" memory_short
 ok "fill under pressure" pressure 30.00 2 "memory is short"
 ok "fill under a little pressure" pressure 3.00 0 "8.0 MiB more"
-ok "fill for a second" fill 2 "the time is over" "200M -b 4K -t 1"
+ok "fill for a second" fill 2 "the time is up" "200M -b 4K -t 1"
 ok "fill, interrupted" interrupted
 drain
 ok "fill with too many buffers" run 2 "use larger buffers" sh -c "ulimit -n 100; dma-heap fill 8M -b 4K -s $heap"
@@ -147,7 +147,7 @@ ok "stat without debugfs" run 1 "no debugfs" dma-heap stat
 ok "test without debugfs" run 0 "every byte was zero" dma-heap test -t 3 -s "$heap"
 mount -t debugfs none /sys/kernel/debug
 ok "the pool has what was filled" pool_is 112 16
-ok "fill without rights" nobody 1 "only root may use it" "dma-heap fill 8M -s $heap"
+ok "fill without rights" nobody 1 "only root or its group may use it" "dma-heap fill 8M -s $heap"
 chmod 666 "/dev/dma_heap/$heap"
 ok "fill by another user" nobody 0 "only root may look there" "dma-heap fill 8M -s $heap"
 chmod 600 "/dev/dma_heap/$heap"
@@ -159,7 +159,7 @@ ok "who has descriptors" process "hold parent" 2 9 9 1
 ok "who has mappings" process "hold child" 2 10 0 10
 ok "shared buffers count once" all 3 11
 ok "the largest is first" in_order
-ok "who, as another user" nobody 0 "processes of others could not be looked at" "dma-heap who"
+ok "who, as another user" nobody 0 "processes of other users could not be read" "dma-heap who"
 ok "who of another heap" run 0 '"processes":[],"heaps":[]' dma-heap who --json -s none
 kill $hold
 ok "test in JSON" run 0 '"fault":null' dma-heap test -t 2 -s "$heap" --json

@@ -95,8 +95,8 @@ dir=$(realpath "$link" 2>/dev/null) || dir=
 if [ -z "$dir" ] || [ -z "$(find "$link.asked" -mmin "-$fresh_minutes")" ]; then
 	if ! get; then
 		[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-		[ -n "$dir" ] || die "Debian's kernel is not in the cache, and the mirror did not give it"
-		say "the mirror cannot be asked; using $(cat "$dir/release") fetched before"
+		[ -n "$dir" ] || die "Debian's kernel is neither in the cache nor on the mirror"
+		say "the mirror cannot be reached; using $(cat "$dir/release") fetched before"
 	fi
 	rm -rf "$tmp" "$tmp.kernel"
 fi

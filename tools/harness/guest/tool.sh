@@ -17,7 +17,7 @@ fetch() {
 	say "fetching $1 of trixie"
 	need_space 300 "$1"
 	{ apt_setup main trixie && apt_update && download "$root.tmp" "${@:2}"; } ||
-		die "$1 of trixie cannot be had${apt:+ ($apt/log)}"
+		die "$1 of trixie is not available${apt:+ ($apt/log)}"
 	unpack "$root.tmp"
 	mv -T "$root.tmp/new" "$root"
 	rm -rf "$root.tmp"

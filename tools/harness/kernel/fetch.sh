@@ -59,7 +59,7 @@ get_deb() {	# PACKAGE MIRROR SUITE
 	fi
 	[ -z "${apt:-}" ] || [ ! -s "$apt/log" ] || tail -n 3 "$apt/log" >&2
 	[ -n "$cached" ] || return 1
-	say "the mirror cannot be asked for $1; using $(basename "$cached") fetched before"
+	say "the mirror cannot be reached for $1; using $(basename "$cached") fetched before"
 	deb=$cached
 }
 
@@ -105,7 +105,7 @@ for name in $wanted; do
 	if [ "${1:-}" = config ]; then
 		debs=$debs/config
 		mkdir -p "$debs"
-		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration cannot be had"
+		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration is not available"
 		echo "$deb"
 		exit 0
 	fi
@@ -124,6 +124,6 @@ for name in $wanted; do
 		exit 0
 	fi
 	older=${wanted#*"$name"}
-	say "linux $name cannot be had${older:+; trying the next:$older}"
+	say "linux $name is not available${older:+; trying the next:$older}"
 done
-die "no kernel source: not in the cache, and the mirror did not give it"
+die "no kernel source: neither in the cache nor on the mirror"

@@ -99,7 +99,7 @@ figures() {
 		[ -f "$file" ] || continue
 		awk -v name="$1" -f "$series/figures.awk" "$file"
 		grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
-			say "$file is of other sources than these"
+			say "$file was measured with other sources"
 		return
 	done
 }

@@ -87,7 +87,7 @@ apply_series() {
 	git_plain -C "$1" checkout -q --force --detach pristine
 	git_plain -C "$1" clean -q -f -d -x
 	git_plain -C "$1" am -q --whitespace=error-all "${mails[@]}" >&2 ||
-		die "git am does not take the series"
+		die "git am rejects the series"
 	git_plain -C "$1" diff --exit-code --stat "$3" HEAD >&2 || die "git am made something else"
 	[ -z "$(git_plain -C "$1" status --porcelain)" ] || die "git am left something behind"
 }

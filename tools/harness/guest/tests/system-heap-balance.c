@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An allocation that fails or is killed half-way gives back what it had: when all
- * buffers are closed and the cache is drained, counters and free memory are what they
- * were. The same after each way to free a buffer.
+ * An allocation that fails or is killed half-way frees what it had. When all buffers
+ * are closed and the cache is drained, counters and free memory are what they were.
+ * This holds for each way to free a buffer.
  */
 #include <signal.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page cache that is in use outlives what lies idle in the pool, and the pool works
- * on where page cache fills all memory.
+ * Page cache that is in use outlives idle pages of the pool, and the pool still works
+ * when page cache fills all memory.
  *
  * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
  * is not set. CACHE_PASSES and CACHE_CYCLES make it longer.
  *
- * Wants a machine with little memory and no swap to itself.
+ * Needs a machine to itself, with little memory and no swap.
  */
 #include <signal.h>
 #include <sys/prctl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The one who uses a buffer pays for it.
+ * A buffer is charged to the cgroup that uses it.
  *
  * With dma_heap.mem_accounting a buffer is charged to the cgroup that allocates
  * it, whosever its pages were before, until it is closed. A cgroup that is over

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What idles in the pool keeps nobody from memory in large pieces: huge pages, and
- * blocks of memory that are taken offline after drop_caches.
+ * Idle pages in the pool do not prevent large allocations of huge pages, and blocks of
+ * memory can be taken offline after drop_caches.
  *
  * Huge pages are asked for after CONTIG_SECONDS of use of the kernel's own heap, and
  * of ours, CONTIG_ROUNDS times.

@@ -4,10 +4,10 @@
  * lost then.
  *
  * The first allocation in the kernel during a system call is made to fail, then the
- * second, until a call ends before it reaches the one that was to fail. After each,
+ * second, until a call ends before the allocation that would fail. After each,
  * the call has succeeded or failed with ENOMEM, no descriptor is left, and no page of
- * the cache is in use. The heap's thread reports its failures to nobody: what the next
- * owners of its pages find there is checked.
+ * the cache is in use. The heap's thread reports its failures to nobody, so the
+ * contents of its pages are checked by their next owners.
  */
 #include "kselftest_harness.h"
 #include "heap_fault_util.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Buffers and the cache are in highmem, on a machine of 32 bits that has it.
+ * Buffers and the cache are in highmem, on a 32-bit machine that has it.
  *
  * Otherwise the heap would use up the little memory that the rest of the kernel can use.
  * Both methods of zeroing clear such pages.

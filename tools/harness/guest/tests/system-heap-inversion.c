@@ -4,7 +4,7 @@
  * it would with the kernel's own heap.
  *
  * Takes turns with that heap, INVERSION_RUNS times INVERSION_SECONDS. Each processor
- * computes meanwhile, so that who is preempted while it holds a lock does not get on.
+ * computes meanwhile, so a task that is preempted with a lock held makes no progress.
  */
 #include <sched.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * With several nodes each has zeroed pages of its own. Who allocates gets those of
- * the node it runs on, unless it has been told where its memory is to come from.
+ * With several nodes each has zeroed pages of its own. A task gets those of the node
+ * that it runs on, unless a mempolicy or cpuset says where its memory comes from.
  *
  * A machine with one node can be split: numa=fake=2 and CONFIG_NUMA_EMU.
  */

@@ -5,7 +5,7 @@
  * Tasks note what is available, then touch most of it together, while the heap holds
  * as much as it may. OOM_TASKS and OOM_ROUNDS say how many tasks, and how often.
  *
- * Wants a machine with little memory and no swap to itself.
+ * Needs a machine to itself, with little memory and no swap.
  */
 #include <sched.h>
 #include <signal.h>

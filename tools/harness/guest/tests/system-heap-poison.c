@@ -2,7 +2,7 @@
 /*
  * Memory that has failed while it was cached is not handed out again.
  *
- * Marks it by /sys/kernel/debug/hwpoison, for which CONFIG_HWPOISON_INJECT is needed.
+ * The test marks it through /sys/kernel/debug/hwpoison (CONFIG_HWPOISON_INJECT).
  */
 #include "kselftest_harness.h"
 #include "heap_pool_util.h"

@@ -8,8 +8,8 @@
  * give it back, tasks that churn large buffers, tasks that are killed in the middle,
  * two that together want most of the memory again and again, one that changes the
  * parameters, some that ask for nonsense, and, where the kernel can, allocations
- * that fail. At the end all must be there again: the exit is 0 only if nothing was
- * stale, foreign, lost or killed. Prints its figures, also while it runs.
+ * that fail. At the end all memory must be free again. The exit is 0 only if
+ * nothing was stale, foreign, lost or killed. Prints its figures, also while it runs.
  */
 #include <signal.h>
 #include <sys/wait.h>

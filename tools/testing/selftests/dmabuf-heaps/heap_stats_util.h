@@ -96,7 +96,7 @@ static inline long long heap_hit_bytes(const struct heap_stats *st)
 	return pages * (long long)PAGE_BYTES;
 }
 
-/* Nothing cached, queued or lent out */
+/* Nothing is cached, queued or in use */
 static inline bool heap_is_empty(const struct heap_stats *st)
 {
 	int i;
@@ -124,7 +124,7 @@ static inline int heap_wait_idle(void)
 	return -1;
 }
 
-/* Give everything back to the page allocator */
+/* Free everything to the page allocator */
 static inline int heap_drain(void)
 {
 	return write_text(HEAP_DEBUGFS "drain", "1");

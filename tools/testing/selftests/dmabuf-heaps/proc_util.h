@@ -89,8 +89,8 @@ static inline long long meminfo_read(const char *key)
 }
 
 /*
- * Pages that are neither page cache nor slab and can be had all the same: the
- * heap's. Other users of this counter are few and quiet, MISC_TOLERANCE pages.
+ * Reclaimable pages that are neither page cache nor slab: the heap's. Other
+ * users of this counter are few and quiet, MISC_TOLERANCE pages.
  */
 #define MISC_TOLERANCE	16
 

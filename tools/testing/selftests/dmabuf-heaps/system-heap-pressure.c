@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(pressure, queue_is_counted, 60)
 			break;
 	}
 	if (!queued)
-		TH_LOG("the helper was too fast to see the queue");
+		TH_LOG("the thread was too fast to see the queue");
 	ASSERT_EQ(0, heap_wait_idle());
 }
 
@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(pressure, limit_lowered, 60)
 	EXPECT_GE((long long)(8 * MIB), st.pool_bytes);
 }
 
-/* Nobody clears what will not be kept */
+/* Pages that will not be cached are not zeroed */
 TEST_F_TIMEOUT(pressure, full_pool_cleans_nothing, 60)
 {
 	struct heap_stats before, after;
@@ -324,7 +324,7 @@ TEST_F_TIMEOUT(pressure, full_queue_gives_way, 60)
 	squeeze(_metadata, self->heap, true);
 }
 
-/* A loop that outruns the helper needs no more memory than its bounds */
+/* A loop that outruns the thread needs no more memory than the limits */
 TEST_F_TIMEOUT(pressure, fast_loop_stays_flat, 60)
 {
 	const long long slack = 24 * MIB;

@@ -202,7 +202,7 @@ TEST_F_TIMEOUT(reuse, mixed_sizes, 60)
 	EXPECT_LT(hits, heap_hits(&st));
 }
 
-/* Allocate again while the helper is still at work on what was closed */
+/* Allocate again while the thread still works on closed buffers */
 TEST_F_TIMEOUT(reuse, without_waiting, 60)
 {
 	static const struct {
@@ -223,7 +223,7 @@ TEST_F_TIMEOUT(reuse, without_waiting, 60)
 	expect_zeroed(_metadata, &t);
 }
 
-/* The queue at its bound: somebody else than the helper frees or cleans */
+/* At the limit of the queue, closing tasks free what they close */
 TEST_F_TIMEOUT(reuse, queue_overflows, 60)
 {
 	struct heap_stats before, after;
@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(reuse, closed_by_other_threads, 60)
 	EXPECT_LT(hits, heap_hits(&st));
 }
 
-/* With a limit of 0 nothing is kept and nothing is put off */
+/* With a limit of 0 nothing is cached and nothing is queued */
 TEST_F_TIMEOUT(reuse, turned_off, 60)
 {
 	struct heap_stats before, after;
