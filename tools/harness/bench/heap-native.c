@@ -21,6 +21,7 @@
  *   native <case> <op> <heap> <size> <n> <p50> <p10> <p90> <mean> <noise>
  * where noise is stock2 / stock, or 0 where there is no such thing.
  */
+#define _GNU_SOURCE
 #include <sched.h>
 #include <sys/wait.h>
 
