@@ -512,6 +512,9 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 
 	if (nr_pages > limit)
 		return false;
+	/* The page_pool has no slot, however much the limit allows. */
+	if (bins[i].source && READ_ONCE(bins[i].cached) >= bins[i].max_cached)
+		return false;
 	excess = heap_cache_excess(cache) + nr_pages;
 	if (excess <= 0)
 		return true;

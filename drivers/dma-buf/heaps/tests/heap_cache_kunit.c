@@ -199,6 +199,7 @@ static void test_poisoned(struct kunit *test)
 static void test_full(struct kunit *test)
 {
 	struct heap_bin *bin = test_bin(SMALLS);
+	struct page *page;
 
 	heap_test.cache->limit = SZ_128M >> PAGE_SHIFT;
 	fetch(SMALLS, 100);
@@ -210,6 +211,11 @@ static void test_full(struct kunit *test)
 	/* Nothing was released for want of room in the page_pool. */
 	KUNIT_EXPECT_EQ(test, 0U, heap_pp_pages(bin->store, true));
 	expect_bin(test, SMALLS, bin->max_cached, 0);
+	/* So none is zeroed in vain. */
+	page = alloc_pages_node(heap_test.nid, GFP_KERNEL, 0);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_FALSE(test, heap_cache_make_room(heap_test.cache, page, 0));
+	__free_page(page);
 }
 
 static struct page *take_nothing(struct heap_bin *bin)
