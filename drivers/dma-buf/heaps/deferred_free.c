@@ -312,8 +312,8 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
  * @queue:	the queue
  * @sgl:	the buffer's pages, at least one; freed with the buffer that embeds it
  *
- * The thread looks at the queue within two ticks, or at once if more than half of the
- * limit is queued.
+ * The thread looks at the queue within two ticks, or at once when the queue grows beyond
+ * half of its limit.
  *
  * Context: may sleep.
  */

@@ -12,6 +12,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
+#include <kunit/static_stub.h>
 
 #include "deferred_free.h"
 #include "heap_pool.h"
@@ -73,6 +74,13 @@ static unsigned int heap_pool_take(struct heap_pool *pool,
 	return taken;
 }
 
+static struct page *heap_pool_new_page(unsigned int i)
+{
+	KUNIT_STATIC_STUB_REDIRECT(heap_pool_new_page, i);
+
+	return alloc_pages(heap_pool_gfp(i), heap_orders[i]);
+}
+
 /* Get up to @nr zeroed pages into @sg. */
 static unsigned int heap_pool_get(struct heap_pool *pool,
 				  struct heap_pool_request *req, unsigned int i,
@@ -91,9 +99,15 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 	if (got)
 		return got;
 
-	page = alloc_pages(heap_pool_gfp(i), order);
-	if (!page)
-		return 0;
+	page = heap_pool_new_page(i);
+	if (!page) {
+		/* Large pages may be queued while no others are left. */
+		if (order && req->nid != NUMA_NO_NODE)
+			got = deferred_free_reuse(pool->queue, req->nid, order,
+						  false, sg, nr);
+		atomic_long_add(got, &pool->misses[i]);
+		return got;
+	}
 	sg_set_page(sg, page, PAGE_SIZE << order, 0);
 	atomic_long_inc(&pool->misses[i]);
 	if (!req->missed)
@@ -288,15 +302,18 @@ static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 {
 	struct heap_pool *pool = shrinker->private_data;
 	struct heap_count count;
-	unsigned long idle;
+	unsigned long queued, nr;
 
-	idle = heap_pool_queued(pool, sc->nid, false, &count) + count.idle;
-	/* Reclaim scans half of what a shrinker without seeks counts. */
-	if (shrinker == pool->shrinkers[HEAP_IDLE])
-		return 2 * idle ?: SHRINK_EMPTY;
+	if (shrinker == pool->shrinkers[HEAP_IDLE]) {
+		queued = heap_pool_queued(pool, sc->nid, false, &count);
+		/* Reclaim scans half of what a shrinker without seeks counts. */
+		nr = 2 * (queued + count.idle);
+	} else {
+		queued = heap_pool_queued(pool, sc->nid, true, &count);
+		nr = min(queued, count.lacking) + count.cached - count.idle;
+	}
 
-	return (heap_pool_queued(pool, sc->nid, true, &count) + count.cached - idle) ?:
-	       SHRINK_EMPTY;
+	return nr ?: SHRINK_EMPTY;
 }
 
 static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
@@ -317,22 +334,29 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 
 /*
  * Reclaim does not count reclaimable kernel memory when it gives up. With many tasks,
- * this may run while much memory is still cached and queued.
+ * this may run while much memory is still cached and queued. It frees no more than that,
+ * however fast others close buffers.
  */
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
 	struct heap_pool *pool = container_of(nb, struct heap_pool, oom);
+	unsigned long left = deferred_free_pages(pool->queue) +
+			     atomic_long_read(&pool->cache->nr_pages);
 	unsigned long *freed = data, n;
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
+		/* Memory that the task may not use is no progress for it. */
+		if (!node_isset(nid, cpuset_current_mems_allowed))
+			continue;
 		do {
 			n = deferred_free_shrink(pool->queue, OOM_PAGES) ?:
 			    heap_cache_shrink(pool->cache, nid, OOM_PAGES, true);
 			atomic_long_add(n, &pool->reclaimed);
 			*freed += n;
+			left -= min(left, n);
 			cond_resched();
-		} while (n);
+		} while (n && left);
 	}
 
 	return NOTIFY_OK;

@@ -311,6 +311,22 @@ static void test_behind(struct kunit *test)
 	heap_test_expect(test, 4 * LARGE + MEDIUM, 0);
 }
 
+static struct page *new_small_page(unsigned int i)
+{
+	return heap_orders[i] ? NULL : alloc_pages(LOW_ORDER_GFP, 0);
+}
+
+/* The page allocator has no large pages, but the queue has. */
+static void test_fragmented(struct kunit *test)
+{
+	use_and_free(test, 2 * LARGE);
+	kunit_activate_static_stub(test, heap_pool_new_page, new_small_page);
+	use_and_free(test, LARGE);
+	kunit_deactivate_static_stub(test, heap_pool_new_page);
+	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&heap_test.queue->reused));
+	heap_test_expect(test, 2 * LARGE, 0);
+}
+
 static void test_limits(struct kunit *test)
 {
 	struct heap_pool *pool = heap_test.pool;
@@ -448,6 +464,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 static void test_oom(struct kunit *test)
 {
 	struct notifier_block *oom = &heap_test.pool->oom;
+	nodemask_t __maybe_unused none = NODE_MASK_NONE;
 	unsigned long freed = 1, held = 0;
 	int nid;
 
@@ -458,6 +475,13 @@ static void test_oom(struct kunit *test)
 	}
 	/* Some of it is used, and a node's queued pages are not the oldest ones. */
 	heap_test_close(test, heap_test.nid, MEDIUMS, 1, true);
+#ifdef CONFIG_CPUSETS
+	/* The cpuset of the task has no such node. */
+	swap(current->mems_allowed, none);
+	oom->notifier_call(oom, 0, &freed);
+	swap(current->mems_allowed, none);
+	KUNIT_EXPECT_EQ(test, 1UL, freed);
+#endif
 	oom->notifier_call(oom, 0, &freed);
 	KUNIT_EXPECT_EQ(test, 1 + held, freed);
 	heap_test_expect(test, 0, 0);
@@ -466,6 +490,7 @@ static void test_oom(struct kunit *test)
 static struct kunit_case heap_pool_cases[] = {
 	KUNIT_CASE_PARAM(test_reuse, reuse_gen_params),
 	KUNIT_CASE(test_behind),
+	KUNIT_CASE(test_fragmented),
 	KUNIT_CASE(test_limits),
 	KUNIT_CASE(test_alloc_fails),
 	KUNIT_CASE(test_counts),
