@@ -85,7 +85,7 @@ own_tree() {
 
 build() {	# NAME
 	"$repo/tools/harness/kernel/graft.sh" "$tree" &&
-		"$repo/tools/harness/kernel/config.sh" "$tree" "$kernel" &&
+		{ [ "$1" != control ] || "$repo/tools/harness/kernel/config.sh" "$tree" "$kernel"; } &&
 		"$repo/tools/harness/kernel/build.sh" "$work/$1.build.log" "$1" \
 			-C "$tree/linux" O="$(build_dir "$tree" "$kernel")" "$(basename "$image")" &&
 		put "$(build_dir "$tree" "$kernel")/$image" "$out/$kernel/image"
