@@ -8,6 +8,8 @@
  *   close  drop the last reference, thread asleep            op close
  *   cold   allocate; pool and queue are empty                op alloc
  *   churn  allocate and close back to back                   op loop, pair
+ *   burst  have twelve surfaces; pool and queue are empty    op alloc
+ *   filled the same after dma-heap has filled the pool       op alloc
  *
  * "loop" is what the application waits for; "pair" is what the whole machine
  * has done until the queue is empty, the thread's work included.
@@ -15,6 +17,10 @@
 #include "bench.h"
 
 #define CHURN_BLOCKS	7
+
+#define SURFACES	12
+#define SURFACE_LEN	(8 * MIB)
+#define BURSTS		5
 
 static void bench_warm(int heap, const char *name, const struct size_plan *p)
 {
@@ -74,6 +80,27 @@ static void bench_churn(int heap, const char *name, const struct size_plan *p)
 	result("churn", "loop", name, p->len, CHURN_BLOCKS);
 }
 
+static void bench_burst(int heap, const char *name, const char *state)
+{
+	int surface[SURFACES], burst, i;
+	uint64_t t;
+
+	for (burst = 0; burst < BURSTS; burst++) {
+		drained();
+		if (!strcmp(state, "filled") &&
+		    system("exec dma-heap fill 96M -s " HEAP_NAME " >/dev/null"))
+			fail("dma-heap fill failed");
+		t = now();
+		for (i = 0; i < SURFACES; i++)
+			surface[i] = must_alloc(heap, SURFACE_LEN);
+		samples[burst] = now() - t;
+		for (i = 0; i < SURFACES; i++)
+			close(surface[i]);
+	}
+	caught_up();
+	result(state, "alloc", name, SURFACE_LEN, BURSTS);
+}
+
 static void bench_heap(const char *name)
 {
 	bool empty = !strcmp(name, "empty");
@@ -98,6 +125,10 @@ static void bench_heap(const char *name)
 		if (wanted("churn"))
 			bench_churn(heap, name, p);
 	}
+	if (wanted("burst") && wanted_size(SURFACE_LEN) && !empty)
+		bench_burst(heap, name, "burst");
+	if (wanted("filled") && wanted_size(SURFACE_LEN) && pooled)
+		bench_burst(heap, name, "filled");
 	close(heap);
 }
 
