@@ -36,8 +36,11 @@ static void fill(struct kunit *test, struct heap_sgl *sgl, struct page *pages)
 	unsigned int i, n, order;
 
 	for (i = 0; i < param->nr; i += n) {
-		if (!sgl->room)
+		if (!sgl->room) {
 			KUNIT_ASSERT_EQ(test, 0, heap_sgl_chain(sgl));
+			/* The last entry is for another segment. */
+			KUNIT_ASSERT_EQ(test, SEGMENT, sgl->room);
+		}
 		order = heap_orders[i % HEAP_NR_ORDERS];
 		for (n = 0; n < min3(50, sgl->room, param->nr - i); n++) {
 			set_page_private(pages + i + n, order);
