@@ -502,16 +502,13 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  unsigned long pending)
 {
 	unsigned long nr_pages = pending + compound_nr(page);
-	unsigned long limit = READ_ONCE(cache->limit);
-	unsigned long share = limit / num_node_state(N_MEMORY);
+	unsigned long share = READ_ONCE(cache->limit) / num_node_state(N_MEMORY);
 	unsigned int i = heap_cache_index(page), j;
 	int nid = page_to_nid(page), other;
 	struct heap_bin *bins = cache->bin[nid];
 	unsigned long less[HEAP_NR_ORDERS], theirs;
 	long excess, worth_less = 0;
 
-	if (nr_pages > limit)
-		return false;
 	/* The page_pool has no slot, however much the limit allows. */
 	if (bins[i].source && READ_ONCE(bins[i].cached) >= bins[i].max_cached)
 		return false;
