@@ -219,7 +219,7 @@ static unsigned long deferred_free_run(struct deferred_free *queue,
 		cond_resched();
 	}
 	heap_batch_flush(queue);
-	/* The limit may be lower now, and a bulk allocation may have exceeded it. */
+	/* The limit may be lower now. */
 	heap_cache_trim(queue->cache);
 	scoped_guard(spinlock, &queue->lock)
 		deferred_free_uncount(queue, done);

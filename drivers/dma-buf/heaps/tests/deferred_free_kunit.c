@@ -138,7 +138,7 @@ static void test_unowned(struct kunit *test)
 {
 	struct heap_bin *bins = heap_test.cache->bin[heap_test.nid];
 	unsigned long limit = heap_test.cache->limit;
-	unsigned int i;
+	unsigned int i, nr_small;
 
 	/* More are fetched at once. */
 	heap_test.cache->limit = 3;
@@ -153,6 +153,12 @@ static void test_unowned(struct kunit *test)
 		KUNIT_EXPECT_GE(test, bins[i].cached, 5U);
 	}
 	KUNIT_EXPECT_EQ(test, bins[LARGES].cached, 5U);
+
+	/* Each is replaced once. */
+	nr_small = bins[SMALLS].cached;
+	close(test, LARGES, 1, false);
+	heap_test_run();
+	KUNIT_EXPECT_EQ(test, bins[SMALLS].cached, nr_small);
 	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&heap_test.queue->zeroed));
 }
 
