@@ -301,14 +301,21 @@ static void test_reuse(struct kunit *test)
 /* When the thread is behind a buffer gets the queued pages, but not the first one. */
 static void test_behind(struct kunit *test)
 {
+	struct list_head *buffers = &heap_test.queue->buffers;
 	atomic_long_t *reused = &heap_test.queue->reused;
+	unsigned long nr = 3 * LARGE + MEDIUM;
 
 	use_and_free(test, 2 * LARGE);
-	use_and_free(test, 2 * LARGE + MEDIUM);
+	use_and_free(test, nr);
 	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(reused));
-	use_and_free(test, 2 * LARGE + MEDIUM);
-	KUNIT_EXPECT_EQ(test, 2 * LARGE + MEDIUM, atomic_long_read(reused));
-	heap_test_expect(test, 4 * LARGE + MEDIUM, 0);
+	use_and_free(test, nr);
+	KUNIT_EXPECT_EQ(test, nr, atomic_long_read(reused));
+
+	/* Pages that another process has closed come before new memory as well. */
+	list_last_entry(buffers, struct heap_sgl, node)->closed_by = 0;
+	use_and_free(test, nr);
+	KUNIT_EXPECT_EQ(test, 2 * nr, atomic_long_read(reused));
+	heap_test_expect(test, 2 * LARGE + nr, 0);
 }
 
 static struct page *new_small_page(unsigned int i)
