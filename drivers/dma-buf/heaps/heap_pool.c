@@ -350,9 +350,7 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 		if (!node_isset(nid, cpuset_current_mems_allowed))
 			continue;
 		do {
-			n = deferred_free_shrink(pool->queue, OOM_PAGES) ?:
-			    heap_cache_shrink(pool->cache, nid, OOM_PAGES, true);
-			atomic_long_add(n, &pool->reclaimed);
+			n = heap_pool_shrink(pool, nid, OOM_PAGES, true);
 			*freed += n;
 			left -= min(left, n);
 			cond_resched();
