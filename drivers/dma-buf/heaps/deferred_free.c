@@ -4,6 +4,7 @@
  */
 #include <linux/cleanup.h>
 #include <linux/err.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
@@ -66,10 +67,10 @@ static void deferred_free_account_buffer(struct deferred_free *queue,
 				      sg->length >> PAGE_SHIFT);
 }
 
-/* The caller holds the lock. */
 static void deferred_free_uncount(struct deferred_free *queue,
 				  unsigned long nr_pages)
 {
+	lockdep_assert_held(&queue->lock);
 	WRITE_ONCE(queue->nr_pages, queue->nr_pages - nr_pages);
 	queue->low = min(queue->low, queue->nr_pages);
 }
@@ -81,12 +82,13 @@ static void heap_sgl_free(struct deferred_free *queue, struct heap_sgl *sgl)
 }
 
 /*
- * Take the buffer off the list if it has no more pages. The caller holds the lock, and
- * frees the returned buffer after it has dropped the lock.
+ * Take the buffer off the list if it has no more pages. The caller frees the returned
+ * buffer after it has dropped the lock.
  */
 static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 					     struct heap_sgl *sgl)
 {
+	lockdep_assert_held(&queue->lock);
 	if (sgl->nr_left)
 		return NULL;
 
