@@ -4,8 +4,8 @@
 # patches.sh [WHAT]: the series for the kernel that KERNEL chooses.  WHAT is
 #   make      (default) as patches that git am takes, in out/series/KERNEL/.  series/cut.sh
 #             makes them and says what AUTHOR, SIGNOFF and TRAILERS are.
-#   test      whether it can be cut and applies with git am, on the files that it touches.
-#             Says nothing when all is well.
+#   test      whether it can be cut and applies with git am, on the files that it touches,
+#             and with git am -3 on others.  Says nothing when all is well.
 #   exporter  print the kernel's system_heap.c with drivers/dma-buf/heaps/system_heap.edit
 #
 # Promises: the same tree and figures give the same patches to the last byte;
@@ -33,6 +33,15 @@ test)
 	tip=$("$HARNESS/series/cut.sh" "$tmp/repo" "$tmp/stage" "${version%.*}" "$tmp/patches" 2>"$tmp/said") ||
 		{ cat "$tmp/said" >&2; exit 1; }
 	apply_series "$tmp/repo" "$tmp/patches" "$tip"
+	# As docs/integrating.md has it, into a tree with another system_heap.c.
+	heap=drivers/dma-buf/heaps/system_heap.c
+	cp -r "$dir/linux" "$tmp/yours"
+	sed -i '/^#include <linux\/vmalloc.h>/i #include <linux/yours.h>' "$tmp/yours/$heap"
+	import_pristine "$tmp/yours" "yours"
+	git_plain -C "$tmp/yours" fetch -q "$tmp/repo" pristine
+	git_plain -C "$tmp/yours" am -3 --empty=drop "$tmp/patches"/{uapi,part-1}/* >"$tmp/said" 2>&1 ||
+		{ cat "$tmp/said" >&2; die "git am -3 does not merge the series with another system_heap.c"; }
+	grep -q '^Auto-merging' "$tmp/said" || die "git am -3 had nothing to merge"
 	exit
 	;;
 make) ;;
