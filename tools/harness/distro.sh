@@ -27,8 +27,10 @@ lock_out
 for name in "$@"; do
 	case $name in
 	tools)
-		echo "== make try"
-		script try "$HARNESS/check/try-test.sh"
+		for kernel in stable cloud-7.2 cloud; do
+			echo "== make try on $kernel"
+			script "try-$kernel" "$HARNESS/check/try-test.sh" "$kernel"
+		done
 		echo "== make deb"
 		script deb "$HARNESS/deb/deb-test.sh"
 		;;

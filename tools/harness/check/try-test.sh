@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# try-test.sh: test make try in guests with Debian's cloud kernel.  Where it cannot measure
+# try-test.sh NAME: test make try in guests with Debian's kernel NAME.  Where it cannot measure
 # it has to say why, and elsewhere it has to measure, and to do so again.  The module is
 # built before, as the guest has no compiler.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
@@ -9,7 +9,7 @@
 work=$OUT/try-test
 lock_out
 "$HARNESS/kernel/deps.sh" run
-name=$("$HARNESS/distro/debian-kernel.sh" cloud system_pooled heap-try)
+name=$("$HARNESS/distro/debian-kernel.sh" "$1" system_pooled heap-try)
 bin=$OUT/$name/bin
 release=$(cat "$OUT/$name/version")
 module=out/module/$release/system_heap_pooled.ko
@@ -78,9 +78,9 @@ boot() {
 		echo "securityfs 10 mount -t securityfs none /sys/kernel/security"
 		cat
 	} | GUEST_EXTRA=$work/extra GUEST_CPUS=2 GUEST_MEM=2048 \
-		GUEST_APPEND="tsc=reliable tsc_early_khz=$khz $2" "$HARNESS/guest/boot.sh" "$name" smp "try-$1" ||
+		GUEST_APPEND="tsc=reliable tsc_early_khz=$khz $2" "$HARNESS/guest/boot.sh" "$name" smp "try-$name-$1" ||
 		die "the guest did not end as it should"
-	report=$OUT/runs/try-$1/report.log
+	report=$OUT/runs/try-$name-$1/report.log
 }
 # said COMMAND: what that printed, and how it ended.
 said() { tr -d '\r' <"$report" | awk -v name="$1" '$1 == "@@BEGIN" { on = $2 == name } on'; }
