@@ -6,22 +6,18 @@
 # a name of distro/kernels.list), with the heap as a module.  With one of versions.list, or
 # with ARCH alone, it is the bench kernel, built here.  The exit is 0 only if the guest
 # reported that heap-run succeeded.
-# run.sh shell: an interactive guest with the bench kernel, busybox, the programs of
-# bench/, and the selftests in /bin.
-[ "${1:-}" = shell ] || KERNEL_MODULE=1
+# run.sh shell: an interactive guest with the same kernel and both heaps; busybox, the
+# selftests, dma-heap and the programs of bench/ are in /bin.
+KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
-
-if [ "${1:-}" = shell ]; then
-	lock_out
-	"$HARNESS/kernel/kernel.sh" bench >/dev/null
-	exec "$HARNESS/guest/boot.sh" bench shell shell
-fi
 
 kernel=${KERNEL:-cloud}
 [ -n "${KERNEL:-}" ] || [ -z "$cross" ] || kernel=bench
 read -r _ arch _ _ boots < <(distro_row "$kernel") || boots=
-[ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0"
+[ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0" "$@"
 lock_out
+programs=(heap-run)
+[ "${1:-}" != shell ] || programs=()
 if [ -z "$boots" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
 	name=bench
@@ -31,8 +27,9 @@ else
 	"$HARNESS/kernel/deps.sh" run
 	heap=system_pooled
 	[[ $boots = *beside* ]] || heap=system
-	name=$("$HARNESS/distro/debian-kernel.sh" "$kernel" "$heap" heap-run)
+	name=$("$HARNESS/distro/debian-kernel.sh" "$kernel" "$heap" ${programs[@]+"${programs[@]}"})
 	what="Debian's linux $(cat "$OUT/$name/version"), as it is: "
+	[ "$kernel" != android ] || what="linux $(cat "$OUT/$name/version"), built here as for phones: "
 	if [ "$heap" = system ]; then
 		what+="it has no heap,
 stock is our module (make module) with pool_limit_mb=0"
@@ -41,6 +38,7 @@ stock is our module (make module) with pool_limit_mb=0"
 pooled our module (make module)"
 	fi
 fi
+[ "${1:-}" != shell ] || exec "$HARNESS/guest/boot.sh" "$name" shell shell
 {
 	if [ "$name" != bench ]; then
 		echo "load 30 insmod /bin/system_heap_pooled.ko"

@@ -15,7 +15,7 @@
  * Two programs are built in: "kunit" prints what the kernel's own test suites
  * reported at boot, "kmemleak" has the kernel look for leaks and fails when
  * there is one.  With "guest.shell" on the kernel's command line, a shell on
- * the console takes the place of the commands.
+ * the console takes the place of the commands.  The module is loaded, if there is one.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -351,7 +351,10 @@ static void run_shell(void)
 		setenv("PS1", "guest:\\w# ", 1);
 		setenv("HOME", "/tmp", 1);
 		chdir("/tmp");
-		execl("/bin/busybox", "sh", "-i", NULL);
+		execl("/bin/busybox", "sh", "-c",
+		      "[ ! -e /bin/system_heap_pooled.ko ] ||\n"
+		      "insmod /bin/system_heap_pooled.ko\n"
+		      "echo /dev/dma_heap/*; exec sh -i", NULL);
 		perror("/bin/busybox");
 		_exit(127);
 	}
