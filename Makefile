@@ -3,7 +3,7 @@
 # The targets of the project.  Each is a script in tools/harness/.
 #
 #: make run           show the heap at work, on Debian's own kernel in QEMU
-#: make try           load the module here, and measure it beside the kernel's own heap
+#: make try           load the module here, and measure it against the kernel's own heap
 #: make module        build it for the running kernel (KDIR=DIR: for the one in DIR)
 #: make deb           build a DKMS package with it, into out/deb/
 #: make shell         open a shell in a guest
@@ -16,24 +16,24 @@
 #: make kcsan         look for data races
 #: make soak          everything at once, for MINUTES=10
 #:
-#: make bench         count instructions beside the kernel's own heap, into out/bench.json
-#: make bench-native  measure time beside it, on this processor
+#: make bench         count instructions against the kernel's own heap, into out/bench.json
+#: make bench-native  measure time against it, on this CPU
 #: make patches       cut the series for a maintainer, into out/series/
 #: make check         check the series patch by patch: applies, builds, checkpatch
 #:
 #: KERNEL=6.12 or 7.3 and ARCH=arm64 or i386 choose a kernel.  More: make help V=1
 #+
-#+ make bench-compare REF=HEAD~1   make bench for two revisions, and the ratios
+#+ make bench-compare REF=HEAD~1   run make bench for two revisions, print the ratios
 #+ make bench-baseline             run make bench and put the figures into docs/, for make test
 #+ make show-exporter              print the kernel's system_heap.c with our edits
 #+ make clean, make distclean      remove out/; distclean also the cache
 #+
-#+ KERNEL=stable   for make run: a kernel of tools/harness/distro/kernels.list
+#+ KERNEL=stable   for make run and make shell: a kernel of tools/harness/distro/kernels.list
 #+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.sh), mutants
 #+                 (check/mutants.list) and kcsan (selftests): some of them
 #+ BOOTS="NAME..." for make test: these guests only (check/boots.list)
 #+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: some of it
-#+ SOAK_KERNEL=debug  for make soak: fewer bytes, but every checker
+#+ SOAK_KERNEL=debug  for make soak: slower, but with every checker
 #+ STEPS="apply checkpatch..."  for make check: some of it (series/check.sh)
 #+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
 #+ VERSION=1.2     for make deb, and AUTHOR as above

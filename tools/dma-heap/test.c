@@ -152,7 +152,8 @@ int cmd_test(int argc, char **argv)
 	} else {
 		printf("%s: %llu buffers, %llu MiB, %llu more could not be allocated\n",
 		       name, nr_allocated, nr_bytes / MIB, nr_failed);
-		puts(right ? "every byte was zero, and then what was written" : fault);
+		puts(right ? "every byte was zero when allocated, and kept what was written" :
+		     fault);
 	}
 	if (!right)
 		return SHORT;

@@ -318,6 +318,6 @@ int cmd_who(int argc, char **argv)
 		warnx("%u processes of other users could not be read; root sees all",
 		      nr_hidden);
 	if (!listed)
-		warnx(BUFINFO ": cannot be read; dma-heap(8) tells what is missing");
+		warnx(BUFINFO ": cannot be read; dma-heap(8) says what is missing");
 	return DONE;
 }
