@@ -21,7 +21,7 @@
 #: make patches       cut the series for a maintainer, into out/series/
 #: make check         check the series patch by patch: applies, builds, checkpatch
 #:
-#: KERNEL=6.12 or 7.3 and ARCH=arm64 or i386 choose a kernel.  More: make help V=1
+#: KERNEL=6.12 and ARCH=arm64 or i386 choose another kernel.  More: make help V=1
 #+
 #+ make bench-compare REF=HEAD~1   run make bench for two revisions, print the ratios
 #+ make bench-baseline             run make bench and put the figures into docs/, for make test
