@@ -122,7 +122,7 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 	return nr;
 }
 
-/* Zero the batch, cache it, and fetch what is missing. */
+/* Zero and cache the batch, and fetch single pages in place of freed ones. */
 static void heap_batch_flush(struct deferred_free *queue)
 {
 	struct heap_batch *batch = queue->batch;
@@ -195,7 +195,7 @@ static void heap_batch_add(struct deferred_free *queue, struct page *page)
 	}
 }
 
-/* Zero or free up to @nr_pages base pages. Returns how many there were. */
+/* Zero or free about @nr_pages base pages. Returns how many it processed. */
 static unsigned long deferred_free_run(struct deferred_free *queue,
 				       unsigned long nr_pages)
 {
@@ -343,7 +343,7 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
 }
 
 /**
- * deferred_free_missed - note that an allocation got new memory
+ * deferred_free_missed - record that an allocation got new memory
  * @queue:	the queue
  *
  * The first such allocation lets the cache grow to what is in use. If another one
@@ -369,7 +369,7 @@ bool deferred_free_missed(struct deferred_free *queue)
 /**
  * deferred_free_reuse - zero pages of the newest buffer and take them
  * @queue:	the queue
- * @nid:	node that the pages must be of
+ * @nid:	node that the pages must be on
  * @order:	order that they must have
  * @own:	whether the caller's process must have closed the buffer
  * @sg:		entries to set to the pages

@@ -48,7 +48,7 @@ struct scatterlist;
  * @zero_failed: pages that were freed because they could not be mapped
  * @refused:	pages freed by the closing task, as the queue was full
  * @reused:	pages zeroed by an allocating task
- * @queued:	[node] pages in the queue, as in vmstat
+ * @queued:	[node] pages in the queue, as accounted in vmstat
  */
 struct deferred_free {
 	spinlock_t lock;	/* buffers and counts */

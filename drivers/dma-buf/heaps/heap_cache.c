@@ -21,7 +21,7 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 /* Entries of a page_pool, which allows 16384. STORE_MIN entries take 8 KiB. */
 #define STORE_MIN	1024UL
 #define STORE_MAX	16384UL
-/* ptr_ring frees slots in batches of two cache lines, of up to 256 bytes. */
+/* ptr_ring frees slots in batches of two cache lines, each up to 256 bytes. */
 #define STORE_SLACK	64
 
 /* Pages to move, and base pages to free, each time a bin's lock is held. */
@@ -61,7 +61,7 @@ static u32 heap_pp_pages(const struct page_pool *pp, bool released)
 	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
 }
 
-/* @store must not be empty: page_pool would allocate a page, which is zeroed, too. */
+/* If @store were empty, page_pool would allocate a page, also zeroed. */
 static struct page *heap_bin_take_one(struct heap_bin *bin)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);
@@ -116,14 +116,14 @@ void heap_cache_free_page(struct heap_cache *cache, struct page *page)
 		page_pool_put_full_page(heap_cache_bin(cache, page)->source, page,
 					false);
 	}
-	/* The page allocator retires a single page, but would reuse a larger one. */
+	/* The page allocator retires a poisoned page only if its order is 0. */
 	if (order && heap_cache_poisoned(page))
 		return;
 
 	__free_pages(page, order);
 }
 
-/* The most pages that were taken at once lately. */
+/* The most pages that were in use at one time lately. */
 static unsigned int heap_bin_used(const struct heap_bin *bin)
 {
 	if (jiffies - READ_ONCE(bin->since) > 2 * USED_TICKS)
@@ -133,9 +133,9 @@ static unsigned int heap_bin_used(const struct heap_bin *bin)
 }
 
 /*
- * Note that @nr pages were just taken or missed. Pages count as used if they are taken
- * from the cache, or missed after reclaim has freed as many. Pages of the first buffers
- * of a size are idle.
+ * Record that @nr pages were just taken or missed. Pages count as used if they
+ * are taken from the cache, or missed after reclaim has freed as many. Pages of
+ * the first buffers of a size start out idle.
  */
 static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
 {
@@ -152,7 +152,7 @@ static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
 	WRITE_ONCE(bin->used, max(bin->used, bin->peak - left));
 }
 
-/* Free the poisoned ones of @nr pages and close the gaps. Returns what is left. */
+/* Free poisoned pages and close the gaps. Returns how many of @nr are left. */
 static unsigned int heap_cache_drop_poisoned(struct heap_cache *cache,
 					     struct scatterlist *sg,
 					     unsigned int nr)
@@ -175,7 +175,7 @@ static unsigned int heap_cache_drop_poisoned(struct heap_cache *cache,
  * @nid:	the node
  * @i:		index into heap_orders
  * @sg:		entries to set to the pages
- * @nr:		how many at most; one call takes a few dozen
+ * @nr:		how many at most; a call may take fewer than are cached
  *
  * Context: process context. Never allocates, sleeps on PREEMPT_RT only.
  * Return: how many were taken; 0 when nothing is cached.
@@ -209,7 +209,7 @@ unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
 }
 
 /**
- * heap_cache_missed - note that pages were not cached when they were needed
+ * heap_cache_missed - record that pages were not cached when they were needed
  * @cache:	the cache
  * @nid:	the node
  * @i:		index into heap_orders
@@ -243,7 +243,7 @@ static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 }
 
 /**
- * heap_cache_reclaimed - note that reclaim frees a page that would have been cached
+ * heap_cache_reclaimed - record that reclaim frees a page before it was cached
  * @cache:	the cache
  * @page:	head page, not freed yet
  */
@@ -487,7 +487,7 @@ unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
 }
 
 /**
- * heap_cache_make_room - whether a page can be cached within the limit
+ * heap_cache_make_room - make room for a page within the limit
  * @cache:	the cache
  * @page:	head page that is in use
  * @pending:	base pages that the thread is about to cache

@@ -39,9 +39,9 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
  * @cached:	pages in @store
  * @max_cached:	how many fit into @store
  * @reclaimed:	pages that reclaim has freed lately and nobody has missed yet
- * @reclaimed_at: when it freed the last one, in jiffies
+ * @reclaimed_at: when reclaim freed the last one, in jiffies
  * @peak:	the highest sum of @cached and @reclaimed since @since
- * @used:	the most pages of @peak that were taken or missed at once since @since
+ * @used:	the largest drop of that sum below @peak since @since
  * @used_before: the same for the period before @since
  * @since:	start of the current period, in jiffies
  */

@@ -205,7 +205,7 @@ static void heap_pool_uncharge(struct heap_sgl *sgl)
 
 /**
  * heap_pool_alloc - get the pages of a buffer
- * @pool:	the pool, for which heap_pool_enabled()
+ * @pool:	the pool; heap_pool_enabled() must have returned true
  * @sgl:	where to put them, after heap_sgl_init()
  * @len:	in bytes, page aligned, not 0
  *
@@ -285,7 +285,7 @@ static unsigned long heap_pool_shrink(struct heap_pool *pool, int nid,
 	unsigned long queued, cached = 0;
 	struct heap_count count;
 
-	/* The oldest buffer may be of another node. */
+	/* The oldest buffer may be from another node. */
 	queued = umin(nr_pages, heap_pool_queued(pool, nid, used, &count));
 	queued = deferred_free_shrink(pool->queue, queued);
 	if (queued < nr_pages)
@@ -306,7 +306,7 @@ static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 
 	if (shrinker == pool->shrinkers[HEAP_IDLE]) {
 		queued = heap_pool_queued(pool, sc->nid, false, &count);
-		/* Reclaim scans half of what a shrinker without seeks counts. */
+		/* With seeks = 0, reclaim scans half of what is counted. */
 		nr = 2 * (queued + count.idle);
 	} else {
 		queued = heap_pool_queued(pool, sc->nid, true, &count);
@@ -333,9 +333,9 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 }
 
 /*
- * Reclaim does not count reclaimable kernel memory when it gives up. With many tasks,
- * this may run while much memory is still cached and queued. It frees no more than that,
- * however fast others close buffers.
+ * Reclaim ignores reclaimable kernel memory when it decides to give up. With
+ * many tasks, this may run while much memory is still cached and queued. It
+ * frees no more than that, however fast others close buffers.
  */
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
@@ -385,7 +385,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
  * @method:	how to zero pages; the heap may change it at any time
  * @free_buffer: free the buffer that embeds a &struct heap_sgl, also in reclaim
  *
- * It cannot be destroyed, as no heap can be removed.
+ * A pool cannot be destroyed, as no heap can be removed.
  *
  * Context: may sleep.
  * Return: the pool, or %NULL.

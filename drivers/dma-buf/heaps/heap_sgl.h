@@ -42,7 +42,7 @@ struct heap_sgl {
 	struct scatterlist first[];
 };
 
-/* A buffer with this many fits into a page; of order 8 they are 120 MiB. */
+/* A buffer with so many entries fits into a page: 120 MiB of order-8 pages. */
 #define HEAP_SGL_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 int heap_sgl_chain(struct heap_sgl *sgl);
@@ -63,7 +63,7 @@ static inline void heap_sgl_init(struct heap_sgl *sgl, unsigned int slots)
 }
 
 /**
- * heap_sgl_added - make entries that were set part of the list
+ * heap_sgl_added - add entries that the caller has set to the list
  * @sgl:	the scatterlist
  * @nr:		how many, from 1 to &heap_sgl.room
  * @order:	order of their pages
@@ -85,7 +85,7 @@ static inline void heap_sgl_added(struct heap_sgl *sgl, unsigned int nr,
 static inline void heap_sgl_end(struct heap_sgl *sgl)
 {
 	sgl->table.nents = sgl->table.orig_nents;
-	/* Not @fill - 1: that may be the first entry of a new segment. */
+	/* Not @fill - 1: @fill may be the first entry of a new segment. */
 	if (sgl->last)
 		sg_mark_end(sgl->last);
 	sgl->pop = sgl->first;

@@ -31,7 +31,7 @@ static unsigned int reuse(unsigned int i, unsigned int nr)
 				   false, sgs, nr);
 }
 
-/* Expect that this is in the queue, and nothing cached. */
+/* Expect this much in the queue, and nothing in the cache. */
 static void expect_queued(struct kunit *test, unsigned long nr_pages,
 			  unsigned long nr_buffers)
 {
@@ -40,7 +40,7 @@ static void expect_queued(struct kunit *test, unsigned long nr_pages,
 	KUNIT_EXPECT_EQ(test, nr_buffers, atomic_read(&heap_test.nr_buffers));
 }
 
-/* Oldest first, in pieces, by the thread as by reclaim. */
+/* The thread and reclaim dequeue the oldest buffer first, in pieces. */
 static void test_order(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -67,7 +67,7 @@ static void test_order(struct kunit *test)
 	expect_queued(test, 0, 0);
 }
 
-/* What the queue has no room for is freed at once, and so is all without a cache. */
+/* Without room in the queue, or without a cache, buffers are freed at once. */
 static void test_limit(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -99,7 +99,7 @@ static void test_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 19L, atomic_long_read(&queue->refused));
 }
 
-/* A buffer has pages of two nodes. Then the same is refused. */
+/* A buffer has pages of two nodes. A second one like it is refused. */
 static void test_nodes(struct kunit *test)
 {
 	int nids[] = { heap_test.nid, heap_test.other, heap_test.other };
@@ -133,14 +133,14 @@ static void test_nodes(struct kunit *test)
 	KUNIT_EXPECT_GE(test, heap_test_pages(heap_test.other), 2UL);
 }
 
-/* In place of pages that no bin owns others are cached, within the limit. */
+/* Pages that no bin owns are replaced with others, within the limit. */
 static void test_unowned(struct kunit *test)
 {
 	struct heap_bin *bins = heap_test.cache->bin[heap_test.nid];
 	unsigned long limit = heap_test.cache->limit;
 	unsigned int i, nr_small;
 
-	/* More are fetched at once. */
+	/* A bulk allocation fetches more; the limit holds. */
 	heap_test.cache->limit = 3;
 	close(test, SMALLS, 1, false);
 	heap_test_run();
@@ -254,7 +254,7 @@ static void test_poisoned(struct kunit *test)
 	}
 }
 
-/* The pages of the newest buffer, if they are of the order, and nobody else has them. */
+/* Pages of the newest buffer are reused, if of the order and not held. */
 static void test_reuse(struct kunit *test)
 {
 	struct heap_sgl *sgl;
@@ -290,7 +290,7 @@ static void test_reuse(struct kunit *test)
 	expect_queued(test, 0, 0);
 }
 
-/* New memory first, then pages of the queue, until fewer are reused. */
+/* Allocations get new memory once, then queued pages, until few are reused. */
 static void test_behind(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -314,7 +314,7 @@ static void test_behind(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
 }
 
-/* The thread works on what was queued for a tick, and on all of a queue half full. */
+/* The thread works on what was queued for a tick, and on all of a half-full queue. */
 static void test_due(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -333,7 +333,7 @@ static void test_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 10UL, deferred_free_look(queue));
 }
 
-/* Returns whether the thread's timer was armed and not the thread woken. */
+/* Returns whether the thread's timer was armed instead of the thread woken. */
 static bool close_and_look(struct kunit *test, unsigned int nr)
 {
 	struct heap_sgl *sgl = heap_test_buffer(test, heap_test.nid, SMALLS, nr, false);
@@ -349,7 +349,7 @@ static bool close_and_look(struct kunit *test, unsigned int nr)
 	return armed;
 }
 
-/* It starts a little later, or at once when the queue is half full. */
+/* The thread starts a little later, or at once when the queue is half full. */
 static void test_start(struct kunit *test)
 {
 	heap_test.queue->limit = 20;
@@ -363,7 +363,7 @@ static void test_start(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, close_and_look(test, 1));
 }
 
-/* Until then it does nothing. */
+/* Until this is called, the thread does nothing. */
 static void let_thread_run(void)
 {
 	heap_test.queue->work.work.func = deferred_free_work;
@@ -404,7 +404,7 @@ static void test_wakeup(struct kunit *test)
 		close(test, MEDIUMS, 1, false);
 		KUNIT_ASSERT_TRUE_MSG(test, wait_for_thread(),
 				      "not freed in round %u", i);
-		/* Meet it a little later each time. */
+		/* Close the next buffer a little later each time. */
 		udelay(i % 16);
 	}
 }
@@ -437,7 +437,7 @@ static int reuse_fn(void *data)
 	return 0;
 }
 
-/* Tasks that reclaim, reuse and free, and the thread. No page is lost. */
+/* Tasks reclaim, reuse and free while the thread runs. No page is lost. */
 static void test_concurrent(struct kunit *test)
 {
 	unsigned int i;

@@ -12,7 +12,7 @@ static const struct cache_param {
 } cache_params[] = {
 	{ "order 8", LARGES, 6 },
 	{ "order 4", MEDIUMS, 20 },
-	/* More than page_pool fetches at once, or are moved under one hold of the lock. */
+	/* More than page_pool fetches, or one hold of the lock moves, at a time */
 	{ "order 0", SMALLS, PP_ALLOC_CACHE_REFILL + 36 },
 };
 
@@ -38,7 +38,7 @@ static void take(struct kunit *test, unsigned int i, unsigned int nr)
 {
 	unsigned int n, taken = 0;
 
-	/* If none are wanted there are none to be found. */
+	/* With @nr 0, expect that there is none. */
 	do {
 		n = heap_cache_take(heap_test.cache, heap_test.nid, i, sgs + taken,
 				    nr - taken ?: 1);
@@ -65,7 +65,7 @@ static unsigned long shrink(unsigned long nr_pages, bool used)
 	return heap_cache_shrink(heap_test.cache, heap_test.nid, nr_pages, used);
 }
 
-/* Expect so many pages of the order, and none in another bin. */
+/* Expect @cached pages of the order, and none in another bin. */
 static void expect_bin(struct kunit *test, unsigned int i, unsigned int cached,
 		       unsigned int inflight)
 {
@@ -101,7 +101,7 @@ static void test_fetch(struct kunit *test)
 	while (n--)
 		put_page(pages[n]);
 	fetch(i, param->nr);
-	/* Also of order 0: the page_pool has none left. */
+	/* The page_pool has kept none, even of order 0. */
 	expect_bin(test, i, all, 0);
 	take_and_put(test, i, 2);
 	expect_bin(test, i, all, 0);
@@ -211,7 +211,7 @@ static void test_full(struct kunit *test)
 	/* Nothing was released for want of room in the page_pool. */
 	KUNIT_EXPECT_EQ(test, 0U, heap_pp_pages(bin->store, true));
 	expect_bin(test, SMALLS, bin->max_cached, 0);
-	/* So none is zeroed in vain. */
+	/* A full bin has no room, so the thread zeroes no page in vain. */
 	page = alloc_pages_node(heap_test.nid, GFP_KERNEL, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_FALSE(test, heap_cache_make_room(heap_test.cache, page, 0));
@@ -234,7 +234,7 @@ static void test_take_fails(struct kunit *test)
 	expect_bin(test, LARGES, 2, 0);
 }
 
-/* So long ago the bin began to note what is used. */
+/* Let the bin's current period have begun @ticks ago. */
 static void age(unsigned int i, unsigned long ticks)
 {
 	test_bin(i)->since = jiffies - ticks;
@@ -245,7 +245,7 @@ static void expect_used(struct kunit *test, unsigned int i, unsigned int used)
 	KUNIT_EXPECT_EQ(test, used, heap_bin_used(test_bin(i)));
 }
 
-/* Pages are used when they are taken, the most at once counts, for a while. */
+/* Taken pages count as used for a while; the most at one time counts. */
 static void test_used(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;
@@ -264,7 +264,7 @@ static void test_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2UL << order, shrink(ULONG_MAX, false));
 	expect_bin(test, i, 3, 0);
 
-	/* Those of the second before count, and freed ones are not taken ones. */
+	/* The second before counts, too. Freed pages do not count as taken. */
 	age(i, USED_TICKS + 1);
 	take_and_put(test, i, 1);
 	expect_used(test, i, 3);
@@ -280,7 +280,7 @@ static void test_used(struct kunit *test)
 	expect_used(test, i, 0);
 	KUNIT_EXPECT_EQ(test, 1UL << order, shrink(ULONG_MAX, false));
 
-	/* Long ago is not a second ago. */
+	/* What was used long ago does not count as the second before. */
 	fetch(i, 2);
 	take_and_put(test, i, 2);
 	age(i, 2 * USED_TICKS + 1);
@@ -332,12 +332,12 @@ static void test_make_room(struct kunit *test)
 {
 	struct heap_cache *cache = heap_test.cache;
 
-	/* There is a limit, also with pages that are about to be cached. */
+	/* The limit includes pages that are about to be cached. */
 	cache->limit = 2 * LARGE;
 	KUNIT_EXPECT_TRUE(test, make_room(test, LARGES, LARGE));
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, LARGE + 1));
 
-	/* Smaller pages go for larger ones, the smallest first, no more than needed. */
+	/* Just enough small pages make room for larger ones, smallest first. */
 	fetch(MEDIUMS, 2);
 	fetch(SMALLS, 4);
 	shrink(test_bin(SMALLS)->cached - 4, true);
@@ -350,13 +350,13 @@ static void test_make_room(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, make_room(test, LARGES, 2));
 	expect_bins(test, 0, 1, 0);
 
-	/* Pages of the same order do not. */
+	/* Pages of the same order make no room. */
 	cache->limit = MEDIUM;
 	KUNIT_EXPECT_FALSE(test, make_room(test, MEDIUMS, 0));
 	expect_bins(test, 0, 1, 0);
 }
 
-/* Larger pages go for smaller ones, but used ones do not. */
+/* Larger pages make room for smaller ones, but only idle ones do. */
 static void test_make_room_idle(struct kunit *test)
 {
 	struct heap_cache *cache = heap_test.cache;
@@ -455,7 +455,7 @@ void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin)
 	if (!bin->source || inflight)
 		return;
 
-	/* What @store released @source still counts. */
+	/* @source still counts the pages that @store released. */
 	atomic_add(atomic_xchg(&bin->store->pages_state_release_cnt, 0),
 		   &bin->source->pages_state_release_cnt);
 	page_pool_destroy(bin->store);

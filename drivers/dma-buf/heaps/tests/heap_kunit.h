@@ -2,8 +2,7 @@
 /*
  * What the KUnit suites of the pooled system heap share
  *
- * The thread of the test's pool does nothing. A test does its work when it wants it
- * done.
+ * The thread of the test's pool does nothing; tests call its functions instead.
  */
 #ifndef _DMABUF_HEAP_KUNIT_H
 #define _DMABUF_HEAP_KUNIT_H
@@ -24,7 +23,7 @@
 #define MEDIUM		16UL
 enum { LARGES, MEDIUMS, SMALLS };
 
-/* What page_pool gets of order 0: many at a time only from the lists of CPUs. */
+/* Pages of order 0 that page_pool gets at a time; bulk needs per-CPU lists. */
 #define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
 
 /* What a test works with. */
@@ -60,7 +59,7 @@ void heap_test_stub_zero(struct kunit *test, bool (*after)(struct kunit *test));
 void heap_test_start(struct kunit *test, int (*fn)(void *), void *data);
 void heap_test_stop(struct kunit *test);
 
-/* Free a buffer of @nr pages, that bins own or not. */
+/* Free a buffer of @nr pages, which a bin owns if @owned. */
 static inline void heap_test_close(struct kunit *test, int nid, unsigned int i,
 				   unsigned int nr, bool owned)
 {
@@ -90,7 +89,7 @@ static inline bool heap_test_is_zero(struct page *page)
 	return zero;
 }
 
-/* Of two owners of a page one finds a wrong stamp. */
+/* If a page has two owners, one of them finds a wrong stamp. */
 static inline void heap_test_stamp(struct page *page, unsigned long from,
 				   unsigned long to)
 {
@@ -101,7 +100,7 @@ static inline void heap_test_stamp(struct page *page, unsigned long from,
 	kunmap_local(vaddr);
 }
 
-/* As memory_failure() does, or undo it. */
+/* Poison a page as memory_failure() does, or undo that. */
 static inline void heap_test_poison(struct page *page, bool poison)
 {
 	if (poison)

@@ -54,7 +54,7 @@ static long reclaimable(int nid)
 	return nr_pages;
 }
 
-/* Expect that this is held, and accounted on its nodes. */
+/* Expect this much to be held, and accounted on its nodes. */
 void heap_test_expect(struct kunit *test, unsigned long queued,
 		      unsigned long cached)
 {
@@ -163,8 +163,8 @@ int heap_test_init(struct kunit *test)
 		kunit_skip(test, "there are no large pages");
 
 	/*
-	 * On another node the task would miss what it has freed. Not the node's
-	 * CPUs: an emulated node has all of them.
+	 * On another node the task would miss what it has freed. The node's CPUs
+	 * would not do: an emulated node has all of them.
 	 */
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 
@@ -188,7 +188,7 @@ int heap_test_init(struct kunit *test)
 	return 0;
 }
 
-/* All of it goes back where it came from. */
+/* Free all pages and the pool, and expect that none is missing. */
 void heap_test_exit(struct kunit *test)
 {
 	struct heap_pool *pool = heap_test.pool;
@@ -217,7 +217,7 @@ void heap_test_exit(struct kunit *test)
 	heap_test.pool = NULL;
 }
 
-/* A zeroed buffer of the largest pages that fit, and what its user leaves. */
+/* Allocate a zeroed buffer of the largest pages that fit, and dirty it. */
 static struct heap_sgl *use(struct kunit *test, unsigned long nr_pages)
 {
 	unsigned int slots = heap_pool_slots(nr_pages << PAGE_SHIFT);
@@ -279,7 +279,7 @@ static const struct reuse_param {
 
 KUNIT_ARRAY_PARAM_DESC(reuse, reuse_params, desc);
 
-/* Freed, zeroed, and there for the next buffer without a miss. */
+/* Freed pages are zeroed, and the next buffer gets them without a miss. */
 static void test_reuse(struct kunit *test)
 {
 	const struct reuse_param *param = test->param_value;
@@ -298,7 +298,7 @@ static void test_reuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, param->method == HEAP_ZERO_VMAP, heap_test.nr_maps > 0);
 }
 
-/* When the thread is behind a buffer gets the queued pages, but not the first one. */
+/* When the thread is behind, all buffers but the first get queued pages. */
 static void test_behind(struct kunit *test)
 {
 	struct list_head *buffers = &heap_test.queue->buffers;
@@ -363,7 +363,7 @@ static int no_chain(struct heap_sgl *sgl)
 	return -ENOMEM;
 }
 
-/* An allocation that does not succeed, into at most three pages. */
+/* An allocation that fails, with room for three pages. */
 static int fail_alloc(struct kunit *test, unsigned long len)
 {
 	struct heap_sgl *sgl = heap_test_new_buffer(test, 4);
@@ -388,7 +388,7 @@ static void test_alloc_fails(struct kunit *test)
 	flush_signals(current);
 	heap_test_expect(test, 0, 2 * LARGE);
 
-	/* The third page is the page allocator's. */
+	/* The third page comes from the page allocator. */
 	kunit_activate_static_stub(test, heap_sgl_chain, no_chain);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, 8 * LARGE << PAGE_SHIFT));
 	heap_test_expect(test, 0, 2 * LARGE);
@@ -399,13 +399,13 @@ static void test_alloc_fails(struct kunit *test)
 	heap_test_expect(test, 0, LARGE);
 	use_and_free(test, LARGE);
 
-	/* Nothing is taken for more than there can be. */
+	/* Nothing is taken for a buffer larger than memory. */
 	misses = atomic_long_read(&heap_test.pool->misses[LARGES]);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, ULONG_MAX & PAGE_MASK));
 	KUNIT_EXPECT_EQ(test, misses, atomic_long_read(&heap_test.pool->misses[LARGES]));
 }
 
-/* What nobody has taken from the cache lately is idle; the queue may be to replace it. */
+/* Pages not taken lately are idle. Queued pages may replace taken ones. */
 static void test_counts(struct kunit *test)
 {
 	struct heap_sgl *sgl;
@@ -430,7 +430,7 @@ static void test_counts(struct kunit *test)
 	expect_counts(test, 0, 2 * LARGE);
 }
 
-/* The queue before the cache, the oldest first, in pieces. */
+/* Reclaim frees the queue before the cache, oldest first, in pieces. */
 static void test_reclaim(struct kunit *test)
 {
 	struct heap_sgl *large = use(test, 2 * LARGE), *medium = use(test, 2 * MEDIUM);
@@ -455,7 +455,7 @@ static bool reclaim_rest(struct kunit *test)
 	return true;
 }
 
-/* Also what is left of a buffer while a batch of it is being zeroed. */
+/* Reclaim frees the rest of a buffer while a batch of it is being zeroed. */
 static void test_reclaim_while_zeroing(struct kunit *test)
 {
 	unsigned long batch = umax(HEAP_ZERO_BATCH, LARGE);
@@ -467,7 +467,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 	heap_test_expect(test, 0, batch);
 }
 
-/* The OOM killer waits for all that is held, on every node. */
+/* Before an OOM kill all that is held is freed, on every node. */
 static void test_oom(struct kunit *test)
 {
 	struct notifier_block *oom = &heap_test.pool->oom;
@@ -483,7 +483,7 @@ static void test_oom(struct kunit *test)
 	/* Some of it is used, and a node's queued pages are not the oldest ones. */
 	heap_test_close(test, heap_test.nid, MEDIUMS, 1, true);
 #ifdef CONFIG_CPUSETS
-	/* The cpuset of the task has no such node. */
+	/* No node is in the cpuset of the task. */
 	swap(current->mems_allowed, none);
 	oom->notifier_call(oom, 0, &freed);
 	swap(current->mems_allowed, none);

@@ -16,7 +16,7 @@ static const struct sgl_param {
 	const char *desc;
 	unsigned int first;	/* entries that the buffer was allocated with */
 	unsigned int nr;	/* entries it gets */
-	bool no_memory;		/* for one more, for which there is an entry */
+	bool no_memory;		/* to allocate a page for the next entry */
 } sgl_params[] = {
 	{ "none", 1, 0 },
 	{ "first segment full", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX },
@@ -29,7 +29,7 @@ static const struct sgl_param {
 
 KUNIT_ARRAY_PARAM_DESC(sgl, sgl_params, desc);
 
-/* A few at a time, as the heap does it, of each order. */
+/* Fill a few entries at a time, of each order, as the heap does. */
 static void fill(struct kunit *test, struct heap_sgl *sgl, struct page *pages)
 {
 	const struct sgl_param *param = test->param_value;
@@ -88,7 +88,7 @@ static void test_sgl(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, pages + i, heap_sgl_pop(sgl));
 	KUNIT_EXPECT_NULL(test, heap_sgl_pop(sgl));
 
-	/* No segment is left, and doing it again does nothing. */
+	/* No segment is left, and a second heap_sgl_fini() does nothing. */
 	KUNIT_EXPECT_EQ(test, param->nr + param->no_memory > param->first,
 			sg_is_chain(&sgl->first[param->first]));
 	heap_sgl_fini(sgl);
