@@ -57,7 +57,7 @@ static inline int heap_alloc(int heap, size_t len)
 	return data.fd;
 }
 
-/* What the exporter says is the size: @len rounded up to pages */
+/* The size that the exporter reports: the length rounded up to pages */
 static inline size_t buf_size(int buf)
 {
 	off_t size = lseek(buf, 0, SEEK_END);
@@ -90,7 +90,7 @@ static inline long long find_nonzero(const void *p, size_t size)
 }
 
 /*
- * Read all of the buffer, the pages past @len that rounding added included,
+ * Read all of the buffer, including what rounding up to pages has added,
  * then leave a pattern in every byte of it for the next owner to find.
  *
  * Returns -1 if it was all zero, the offset of the first stale byte, or -2 if

@@ -30,7 +30,7 @@ static inline long env_number(const char *name, long otherwise)
 	return env ? strtol(env, NULL, 0) : otherwise;
 }
 
-/* MiB a test may fill: DMA_HEAP_TEST_MB, by default modest */
+/* Bytes a test may fill: DMA_HEAP_TEST_MB, in MiB, or a modest default */
 static inline unsigned long test_budget(void)
 {
 	return env_number("DMA_HEAP_TEST_MB", 256) * MIB;
@@ -88,8 +88,8 @@ static inline int heap_params_restore(const struct heap_params *p)
 }
 
 /*
- * Why the tests cannot say anything here, or NULL when they can. A kernel
- * without pools, or one booted with pooling off, is no failure.
+ * Why the tests cannot run here, or NULL if they can. A kernel without pools, or
+ * one booted with pooling off, is no failure.
  */
 static inline const char *heap_missing(struct heap_params *p)
 {

@@ -58,7 +58,7 @@ static inline int squat(int heap, size_t len)
 /* What the buffers of surface_hits() need together */
 #define SURFACES	(20 * 4LL * MIB)
 
-/* Use 4 MiB again and again. Bytes that came from the pool, or an error. */
+/* Use 4 MiB again and again. Returns bytes from the pool, or an error. */
 static inline long long surface_hits(int heap)
 {
 	struct heap_stats before, after;
@@ -81,9 +81,9 @@ static inline long long surface_hits(int heap)
 }
 
 /*
- * Touch @bytes of memory, in pieces. For a task that is forked for this: it is
- * the one to be killed if there is too little after all. Returns what it can
- * exit with, 0 if it has got everything.
+ * Touch @bytes of memory, in pieces. Only for a child forked for this: it makes
+ * itself the first to be OOM-killed. Returns its exit status, 0 if all was
+ * touched.
  */
 static inline int touch_memory(long long bytes)
 {

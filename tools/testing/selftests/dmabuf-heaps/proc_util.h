@@ -99,7 +99,7 @@ static inline long long misc_reclaimable(void)
 	return vmstat_read("nr_kernel_misc_reclaimable");
 }
 
-/* Pages on the lists of CPUs are free, but in no line of meminfo; in bytes */
+/* Pages on per-CPU lists are free, but in no line of meminfo; in bytes */
 static inline long long cpu_list_bytes(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "r");
@@ -117,7 +117,7 @@ static inline long long cpu_list_bytes(void)
 
 /*
  * Memory that is free or that somebody accounts for, in bytes: what is missing
- * from it has leaked. Slabs are in because a debug kernel keeps freed objects;
+ * from it has leaked. Slabs are included: a debug kernel keeps freed objects;
  * leaked objects are for kmemleak to find.
  */
 static inline long long known_memory(void)
@@ -145,7 +145,7 @@ static inline long long known_memory(void)
  *
  * KASAN keeps shadow pages for kernel mappings that are gone until these are
  * purged, an eighth of up to 96 MiB with 4 CPUs, and nobody accounts for them.
- * A kernel that has kmemleak, which can be asked for, has KASAN here as well.
+ * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
  */
 static inline long long known_memory_tolerance(void)
 {

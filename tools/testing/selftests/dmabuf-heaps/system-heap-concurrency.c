@@ -129,7 +129,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Somebody who changes what the workers' buffers go through, all the time */
+/* Free cached pages, or change parameters, all the time the workers run */
 static void disturb(double end, bool pressure, const struct heap_params *p)
 {
 	unsigned int rnd = 99;

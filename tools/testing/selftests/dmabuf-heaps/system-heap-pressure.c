@@ -12,7 +12,7 @@
 /* Other users of nr_kernel_misc_reclaimable are few and quiet; in bytes */
 #define MISC_BYTES	((long long)(512 * KIB))
 /*
- * Keep the lists of the CPUs short: what is on them is free, but not in MemFree.
+ * Keep the per-CPU lists short: what is on them is free, but not in MemFree.
  * With pages of 64 KiB that can be as much as a test wants from the pool.
  */
 #define CPU_LISTS	"/proc/sys/vm/percpu_pagelist_high_fraction"
@@ -123,7 +123,7 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 	EXPECT_LE(-MISC_BYTES, misc);
 }
 
-/* Not only once it is zeroed, but from close() on */
+/* Memory is counted from close() on, not only once it is zeroed */
 TEST_F_TIMEOUT(pressure, queue_is_counted, 60)
 {
 	long long misc, low, high;
@@ -147,7 +147,7 @@ TEST_F_TIMEOUT(pressure, queue_is_counted, 60)
 		}
 		EXPECT_LE(low - MOVING, misc);
 		EXPECT_GE(high + MOVING, misc);
-		/* Queued before and after the look at vmstat, and not little */
+		/* Enough was queued both before and after vmstat was read */
 		if (a.queue_bytes > 2 * MOVING && b.queue_bytes > 2 * MOVING)
 			queued++;
 		else
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 		ASSERT_EQ(0, heap_stats_read(&st));
 		EXPECT_GE(pool_limit, st.pool_bytes);
 	}
-	/* The limits were really met */
+	/* The limits were really reached */
 	EXPECT_LT(0, queue_max + pool_max);
 	EXPECT_LT(refused, st.refused_bytes);
 	EXPECT_LE(pool_limit / 2, st.pool_bytes);
@@ -243,7 +243,7 @@ TEST_F_TIMEOUT(pressure, full_pool_cleans_nothing, 60)
 	EXPECT_EQ(before.zeroed_bytes, after.zeroed_bytes);
 }
 
-/* The shrinker, called from where an administrator can */
+/* An administrator can run the shrinkers with drop_caches */
 TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 {
 	struct heap_stats before, after;
@@ -275,7 +275,7 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	int status;
 	pid_t pid;
 
-	/* More than the watermarks take off what is available */
+	/* The pool must exceed what watermarks take off MemAvailable */
 	write_text("/proc/sys/vm/drop_caches", "3");
 	available = meminfo_read("MemAvailable");
 	fill = available / 5 < 256 * (long long)MIB ? available / 5 : 256 * MIB;

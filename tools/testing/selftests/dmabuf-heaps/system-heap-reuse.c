@@ -338,7 +338,7 @@ TEST_F_TIMEOUT(reuse, turned_off, 60)
 	EXPECT_EQ(heap_hits(&before), heap_hits(&after));
 }
 
-/* What the kernel command line says of a parameter is what it is at first */
+/* Parameters start out as the kernel command line sets them */
 TEST(boot_parameters)
 {
 	char cmdline[4096], path[128], want[64], *p;
@@ -359,7 +359,7 @@ TEST(boot_parameters)
 	}
 }
 
-/* More than there is fails at once, and does not try to get it first */
+/* A size beyond all memory fails at once, before any memory is taken */
 TEST_F_TIMEOUT(reuse, impossible_sizes, 60)
 {
 	unsigned long long lens[] = { ~0UL >> 2, ~0UL >> 1, 0 }, memory;

@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(uapi, size_and_flags, 60)
 	close(buf);
 }
 
-/* Windows into a buffer of all three orders, over their borders too */
+/* Windows into a buffer of all three orders, also across their boundaries */
 TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 {
 	size_t page = PAGE_BYTES, pages, size, i;
@@ -106,7 +106,7 @@ TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 		size_t nr = 1 + next_random(&rnd) % (pages - first);
 		int wrong = 0;
 
-		/* The borders themselves, not only by chance */
+		/* The boundaries themselves, not only by chance */
 		if (round < 16) {
 			first = (round + 1) * pages / 17;
 			nr = 1;
