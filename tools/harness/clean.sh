@@ -3,8 +3,8 @@
 #
 # clean.sh [all]: remove out/, with "all" the project's cache too, and nothing else.
 #
-# Promises: nothing is removed while another verb holds a lock in it.  The locks are ours
-# meanwhile and go last.  A verb that starts now waits, finds that its lock is gone
+# Promises: nothing is removed while another script holds a lock in it.  The locks are ours
+# meanwhile and go last.  A script that starts now waits, finds that its lock is gone
 # (lock_file), and takes a new one.
 . "$(dirname "$0")/lib.sh"
 
@@ -30,6 +30,6 @@ for dir in "${dirs[@]}"; do
 	find "$dir" -mindepth 2 -maxdepth 2 ! -name '*.lock' -exec rm -rf {} +
 	locks_in "$dir" | tr '\n' '\0' | xargs -0r rm -f
 	find "$dir" -mindepth 1 -maxdepth 1 -type d -empty -delete
-	# A verb that started meanwhile has a new lock in it.
+	# A script that started meanwhile has a new lock in it.
 	rmdir "$dir" 2>/dev/null || true
 done

@@ -5,7 +5,7 @@
 # with the heap as a module, once in place of the kernel's heap and once beside it, and run
 # every test that they allow (distro/debian-tests.list, check/skips.list).  -l adds those
 # that take long.  "tools" runs the tests of make try and of make deb.  The last line is
-# "N passed, N failed", as of test.sh.
+# "N passed, N failed", as in test.sh.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 . "$HARNESS/distro/boots.sh"

@@ -115,7 +115,7 @@ need_space() {
 		die "$2 needs $1 MiB free in $CACHE, there are $free MiB"
 }
 
-# put FILE DEST: copy, but leave an unchanged DEST and its time alone, so that
+# put FILE DEST: copy, but leave an unchanged DEST and its timestamp alone, so that
 # make and the caches see only what really changed.
 put() {
 	if [ -L "$2" ] || ! cmp -s "$1" "$2"; then
@@ -125,7 +125,7 @@ put() {
 	fi
 }
 
-# One verb at a time in this clone's out/, with the scripts that it calls.
+# One script at a time in this clone's out/, with the scripts that it calls.
 lock_out() {
 	[ "${OUT_LOCKED:-}" != "$OUT" ] || return 0
 	lock_file 9 "$OUT/.lock" "another run in this clone"
@@ -134,7 +134,7 @@ lock_out() {
 
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
 # compilers (others would rebuild all that they made), and such that the same
-# sources give the same kernel wherever and whenever.  The verbs' own variables
+# sources give the same kernel wherever and whenever.  Our variables (make help)
 # stay out.  An array and no function: in the background, its pid is make's.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS

@@ -7,7 +7,7 @@
 # With MODULE_ROOT, KDIR is a path in that root, and so is the compiler
 # (distro/in-root.sh).
 #
-# Promises: one line says what of KDIR is missing; nothing is written but in out/
+# Promises: one line says what KDIR lacks; nothing is written but in out/
 # and the cache; a module that is there was built from these sources without a
 # warning.
 . "$(dirname "$0")/lib.sh"

@@ -4,7 +4,7 @@
 # run.sh: compare the pooled heap with the stock one by what heap-run (bench/heap-run.c)
 # prints, on a machine that counts instructions.  The kernel is one of Debian's own (KERNEL=
 # a name of distro/kernels.list), with the heap as a module.  With one of versions.list, or
-# with ARCH alone, it is the bench kernel, built here.  The exit is 0 only if the guest
+# with ARCH alone, it is the bench kernel, built here.  Exits with 0 only if the guest
 # reported that heap-run succeeded.
 # run.sh shell: an interactive guest with the same kernel and both heaps; busybox, the
 # selftests, dma-heap and the programs of bench/ are in /bin.

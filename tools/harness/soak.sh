@@ -5,7 +5,7 @@
 # minutes), and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
 # injects failures, has every checker, and looks for leaked objects.
 #
-# The exit is 0 only if nothing was lost, stale, or killed by the kernel, and the kernel
+# Exits with 0 only if nothing was lost, stale, or killed by the kernel, and the kernel
 # did not complain.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"

@@ -5,7 +5,7 @@
 # selftests (check/tests.list), tests on three of Debian's kernels
 # (distro/debian-tests.list) and on arm64.  The consoles of all guests are checked.  With
 # ARCH only guests of that architecture run; BOOTS="NAME..." runs those guests of
-# check/boots.list.  The last line is "N passed, N failed".  The exit is 0 only if something
+# check/boots.list.  The last line is "N passed, N failed".  Exits with 0 only if something
 # passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"

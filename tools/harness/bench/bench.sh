@@ -8,15 +8,15 @@
 #                of the last one of x86.
 #   baseline     run, and put that file into docs/
 #   guard        compare what allocating and closing cost with the figures in docs/, and
-#                print KTAP.  A row fails that is more than 2 % off, or has no figure.
+#                print KTAP.  A row that is more than 2 % off, or has no figure, fails.
 #                stock may be 5 % off: closing costs more when pages can be merged.
 #   compare REF  measure the heap of the git revision REF, then that of the working tree,
 #                both by the working tree's programs, and print the ratios
 # BENCH_ARGS are options of heap-bench (bench/bench.h).  ACCEL=icount (default) is a machine
 # that counts instructions, the same number every time; ACCEL=kvm measures time.
 #
-# Promises: a run that is not of everything, or not of instructions, has another name
-# ("-part", "-kvm"), so that it does not replace one that is.  A heap without results is a
+# Promises: a run that measures a part, or not instructions, has another name
+# ("-part", "-kvm"), so that it does not replace a full one.  A heap without results is a
 # failure, unless BENCH_ARGS left it out.
 . "$(dirname "$0")/../lib.sh"
 

@@ -8,8 +8,8 @@
 # out/bench-native-part.json.  IDLE=50 accepts a machine that is half busy.
 #
 # The kernel's two processors are threads of the host, each on a processor of its
-# own.  A task of the lowest priority there keeps that from falling asleep, as the
-# time to wake it up would be most of what is measured.
+# own.  A task of the lowest priority keeps each of these processors from sleeping, as
+# the time to wake it up would be most of what is measured.
 #
 # Promises: where it cannot measure, one line says why; nothing is left running and
 # nothing is left in the temporary directory.

@@ -6,7 +6,7 @@
 # ABI files that are valid and name what the code has, references that lead
 # somewhere, and a MAINTAINERS entry that covers our files.
 #
-# Prints KTAP lines, a finding's text before the line that it fails.
+# Prints KTAP lines, and the findings of a failed test before its line.
 #
 # htmldocs of all of driver-api takes minutes.  So it builds a tree that has the
 # kernel's sources and Sphinx configuration, but of the documents only ours and

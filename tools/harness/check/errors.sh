@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# errors.sh: whether a verb that cannot do what it was told says so in one line, before
-# it does anything: for a bad value of each variable in make help V=1, and for a build
-# directory that make module cannot use.  Says nothing when all is well.
+# errors.sh: whether a make target that cannot do what it was told says so in one line,
+# before it does anything: for a bad value of each variable in make help V=1, and for a
+# build directory that make module cannot use.  Says nothing when all is well.
 . "$(dirname "$0")/../lib.sh"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/errors.XXXXXX")
@@ -21,7 +21,7 @@ expect() {
 	[[ $(grep -c . <<<"$said") = 1 && $said = *$1* ]] || echo "make ${*:2} says '$said', not '$1'"
 }
 
-# verb|bad variable|what else it takes
+# target|bad variable|what else it takes
 variables() {
 	cat <<-'END'
 		run|JOBS=x

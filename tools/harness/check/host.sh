@@ -6,7 +6,7 @@
 # objects, shellcheck for the harness.  Errors have to be one line, the backport has to fit,
 # and the series has to be cut and to apply.
 #
-# Prints KTAP lines, a finding's text before the line that it fails.
+# Prints KTAP lines, and the findings of a failed test before its line.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux

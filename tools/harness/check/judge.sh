@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# How verbs that test count results; sourced after ../lib.sh.
+# How scripts that run tests count results; sourced after ../lib.sh.
 
 passed=0
 failed=0

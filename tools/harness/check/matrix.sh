@@ -6,7 +6,7 @@
 # out/matrix.json.  The output of a part is in out/matrix/PART.log.
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting
-# has failed; the exit is 0 only when every part passed.
+# has failed; the exit status is 0 only when every part passed.
 . "$(dirname "$0")/../lib.sh"
 only_x86
 

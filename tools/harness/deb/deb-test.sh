@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb-test.sh: make deb's packages in a clean Debian trixie root: lintian, autopkgtest for
-# stable's kernel and the newest, upgrade, remove, purge, and what is left; with
-# ARCH=arm64, which is emulated, no more than autopkgtest for stable's.  Prints KTAP
-# lines and takes some minutes; needs root.
+# deb-test.sh: test the packages of make deb in a clean Debian trixie root: lintian,
+# autopkgtest for stable's kernel and the newest, upgrade, remove, purge, and what is
+# left; with ARCH=arm64, which is emulated, no more than autopkgtest for stable's.
+# Prints KTAP lines and takes some minutes; needs root.
 . "$(dirname "$0")/../lib.sh"
 
 name=system-heap-pooled

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fetch-debian.sh NAME: bring the kernel NAME of kernels.list into the cache, with what
+# fetch-debian.sh NAME: bring the kernel NAME of kernels.list into the cache, and what
 # modules for it are built with.  Prints a directory with
 #   release        of the kernel
 #   vmlinuz, lib/modules/

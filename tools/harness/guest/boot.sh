@@ -9,7 +9,7 @@
 #   icount  one processor on which an instruction is a unit of time: the same
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
-# (with ARCH=um the first is User Mode Linux, in real time, and the others are not)
+# (with ARCH=um the first is User Mode Linux, in real time, and there are no others)
 # and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_DISK (MiB of an empty NVMe disk,
 # which costs the guest no memory), GUEST_TIMEOUT (seconds; default: what the commands
 # may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1: memory tags) adjust it.

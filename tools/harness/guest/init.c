@@ -4,10 +4,10 @@
  *
  * Mounts what the tests need, runs the commands of /etc/guest.cmds one after
  * the other, reports on the second serial port or a virtio one, and ends the
- * machine.
+ * guest.
  *
- * A line of /etc/guest.cmds is "NAME SECONDS PROGRAM [ARGUMENT...]".  Reported
- * are, for each, "@@BEGIN NAME", the program's own lines, and "@@END NAME"
+ * A line of /etc/guest.cmds is "NAME SECONDS PROGRAM [ARGUMENT...]".  For each,
+ * the report has "@@BEGIN NAME", the program's own lines, and "@@END NAME"
  * followed by "exit=N", "signal=N" or "timeout"; "@@DONE" comes last.  What
  * reads this relies on nothing else: a report without @@DONE is a guest that
  * died.  The console is for people and is never parsed for results.
@@ -92,7 +92,7 @@ static void mount_all(void)
 
 /*
  * To record the names of tasks, tracing patches the scheduler's code. An emulator of
- * several processors may run an instruction that was patched long ago.
+ * several processors may still run an instruction that was replaced long ago.
  */
 static void dont_patch_scheduler(void)
 {
@@ -171,7 +171,7 @@ static int run_kunit(void)
 	return ret;
 }
 
-/* Twice, since an object must be unreferenced and have been seen so before. */
+/* Scan twice: kmemleak reports what a second scan finds unreferenced again. */
 static int run_kmemleak(void)
 {
 	const char *path = "/sys/kernel/debug/kmemleak";
@@ -245,7 +245,7 @@ static int follow(pid_t pid, int from, double deadline, int *status)
 	while (!ended || open_end) {
 		if (!ended && waitpid(pid, status, WNOHANG) == pid) {
 			ended = 1;
-			/* Whom it left behind may not keep the pipe open. */
+			/* Its children must not keep the pipe open. */
 			kill(-pid, SIGKILL);
 		}
 		if (now() > deadline)

@@ -3,7 +3,7 @@
 #
 # tool.sh busybox: print the path of a busybox that runs in the guest: the machine's own,
 #         or for another ARCH one that is fetched into the cache once.
-# tool.sh qemu: print the words that run trixie's QEMU, for arm64 guests with memory tags.
+# tool.sh qemu: print the command that runs trixie's QEMU, for arm64 guests with memory tags.
 #         Under bookworm's (7.2) the kernel dies on a tag of its own in kmem_cache_init().
 [ "${1:-}" != qemu ] || ARCH=	# this machine's
 . "$(dirname "$0")/../lib.sh"

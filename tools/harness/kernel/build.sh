@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh LOG WHAT MAKE-ARGUMENT...: run make, with what it says in LOG and how far it is
-# on stderr, every 20 seconds.  On failure the errors and LOG's last lines are shown.
+# build.sh LOG WHAT MAKE-ARGUMENT...: run make, with its output in LOG and its progress on
+# stderr, every 20 seconds.  On failure the errors and LOG's last lines are shown.
 . "$(dirname "$0")/../lib.sh"
 
 log=$1

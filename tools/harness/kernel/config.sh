@@ -6,7 +6,7 @@
 # a section NAME, that one, each with its sections for ARCH, the kernel's version and
 # NAME, and if it has KUnit the project's own suites.
 #
-# Promises: every symbol asked for is as asked, or the exit is non-zero with a
+# Promises: every symbol has the value asked for, or this fails with a
 # list of those that are not; nothing is redone while its inputs stay the same.
 . "$(dirname "$0")/../lib.sh"
 

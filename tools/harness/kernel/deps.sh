@@ -4,7 +4,7 @@
 # deps.sh [USE]: install the packages that deps.list has for USE (default: build) and that
 # the machine lacks.  build and run include the packages of ARCH.
 # Promises: apt does not run if nothing is missing.  Without the right or the means to
-# install, one line names the packages and the exit is non-zero.
+# install, one line names the packages and this fails.
 . "$(dirname "$0")/../lib.sh"
 
 uses=${1:-build}

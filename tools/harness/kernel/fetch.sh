@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Bring the kernel source that KERNEL= asks for (default: the newest supported
-# one that can be had) into the cache.  Prints its directory there; besides the
+# one that is available) into the cache.  Prints its directory there; besides the
 # tree itself (linux/) that directory holds the full version (version).
 #
 # fetch.sh config: only the package with Debian's configurations of that kernel;
 # prints the package's file.
-# fetch.sh few: of the source only what the series changes and the tests take, in
-# linux/ of the directory that is printed, as above.
+# fetch.sh few: only those files of the source that the series changes and the tests
+# take; the directory that is printed has them in linux/, as above.
 #
 # Promises: packages come from the machine's own apt mirror through a private
 # apt configuration, with apt's checks of signature and hash; what is half

@@ -20,12 +20,12 @@
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 #endif
 
-/* This one starts the thread, too, where there is no other. */
+/* Where there is no kthread_run_worker(), this starts the thread, too. */
 #ifndef kthread_run_worker
 #define kthread_run_worker	kthread_create_worker
 #endif
 
-/* If no architecture defines it, the kernel's own is this loop or not there. */
+/* If the architecture does not define it, the kernel has this loop or none. */
 #ifndef clear_pages
 #define clear_pages		compat_clear_pages
 static inline void compat_clear_pages(void *addr, unsigned int nr)

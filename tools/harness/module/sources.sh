@@ -4,7 +4,7 @@
 # sources.sh DIR: put what system_heap_pooled.ko is built from into DIR, with a
 # Kbuild file; DIR is then all that a kernel's makefiles need (M=DIR).
 #
-# Promises: a file whose content stays keeps its time.
+# Promises: a file whose content stays the same keeps its timestamp.
 . "$(dirname "$0")/../lib.sh"
 
 stage=$1.stage
@@ -13,7 +13,7 @@ heaps=$stage/drivers/dma-buf/heaps
 kernel=$(newest)
 few=$(KERNEL=$kernel "$HARNESS/kernel/fetch.sh" few)
 mkdir -p "$1"
-# Whatever kernel this is for, the exporter is the one that we have.
+# The exporter is that of the newest kernel, whatever kernel this is for.
 "$HARNESS/kernel/stage.sh" series "$kernel" "$stage" "$few/linux"
 perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" "$kernel" "$TOP" "$stage" -- \
 	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"

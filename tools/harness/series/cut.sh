@@ -3,7 +3,7 @@
 #
 # cut.sh REPO STAGE KERNEL DIR: cut the staged series (from stage.sh) into the patches
 # of series/patches.list: commits on top of the branch "pristine" of the git
-# repository REPO, where the branch of a set's name ends with it, and mails in
+# repository REPO, with a branch SET at the end of each set, and mails in
 # DIR/SET.  Prints the last commit.
 #
 # In series/NAME.message and SET.cover a line "@NAME@" stands for a table of that

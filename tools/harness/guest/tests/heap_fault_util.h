@@ -3,8 +3,8 @@
  * Helpers to make allocations in the kernel fail: the N-th one of the calling
  * task, or a share of those of another task.
  *
- * Needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs files; says so
- * by return value when they are missing. What is switched on here goes on until
+ * Needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs files, which
+ * faults_available() looks for. What is switched on here stays on until
  * faults_off() is called, for whatever the tasks do meanwhile.
  */
 #ifndef HEAP_FAULT_UTIL_H
@@ -25,9 +25,9 @@ static inline bool faults_available(void)
 }
 
 /*
- * Let allocations fail that the defaults spare, namely all that may wait. A
- * @percent of 0 leaves them to fail_nth_set(); else so many fail in the tasks
- * that faults_for() was called for.
+ * Let allocations fail that the defaults spare, namely all that may sleep. A
+ * @percent of 0 leaves them to fail_nth_set(); else that share of them fails in
+ * the tasks that faults_for() was called for.
  */
 static inline int faults_on(unsigned int percent)
 {
@@ -63,7 +63,7 @@ static inline void faults_off(void)
 	write_text(FAULT_PAGE "min-order", "1");
 }
 
-/* Whether the share of faults_on() fails in task @pid */
+/* Let the share of faults_on() fail in task @pid, or not */
 static inline int faults_for(pid_t pid, bool on)
 {
 	char path[64];
@@ -72,7 +72,7 @@ static inline int faults_for(pid_t pid, bool on)
 	return write_text(path, on ? "1" : "0");
 }
 
-/* The heap's helper, a kernel thread, or -1 */
+/* The heap's thread, or -1 */
 static inline pid_t heap_helper(void)
 {
 	DIR *proc = opendir("/proc");

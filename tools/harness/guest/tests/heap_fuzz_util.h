@@ -20,8 +20,8 @@ struct fuzzer {
 	unsigned long done, untold;
 	int heap;
 	int *slots;		/* NR_FUZZ_SLOTS buffers, or -1 */
-	const char *wrong;	/* the first thing that must not be */
-	char *page;		/* writable, the next one is not there */
+	const char *wrong;	/* the first thing that went wrong */
+	char *page;		/* writable, the next one is not mapped */
 	unsigned long long memory;
 };
 
@@ -35,7 +35,7 @@ static unsigned int below(struct fuzzer *f, unsigned int n)
 	return next_random(&f->rnd) % n;
 }
 
-/* Sensible lengths, and those beside them */
+/* Sensible lengths, edge cases and nonsense */
 static unsigned long long random_len(struct fuzzer *f)
 {
 	static const unsigned long long edges[] = {
@@ -76,10 +76,7 @@ static void store(struct fuzzer *f, int buf)
 	*slot = buf;
 }
 
-/*
- * What the kernel makes of a length: whole pages, and with 32 bits no more of it
- * than these
- */
+/* A length as the kernel sees it: whole pages, truncated to size_t */
 static unsigned long long seen_len(unsigned long long len)
 {
 	return (size_t)((len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
@@ -95,7 +92,7 @@ static void op_alloc(struct fuzzer *f)
 	bool sane;
 	int ret;
 
-	/* What would just about drain the machine is not the point here */
+	/* Lengths that would use up most memory are not the point here */
 	len = seen_len(data.len);
 	if (len > MAX_FUZZ_LEN && len <= f->memory)
 		data.len = data.len % MAX_FUZZ_LEN + 1;
@@ -168,7 +165,7 @@ static void op_heap_ioctl(struct fuzzer *f)
 	}
 	if (ioctl(f->heap, cmd, arg))
 		return;
-	/* Then it wrote back where the descriptor is, if there was room */
+	/* The kernel has stored the descriptor in @arg, if there was room */
 	if (nr == 0 && (dir & _IOC_READ) && size >= 12) {
 		memcpy(&fd, arg + 8, sizeof(fd));
 		store(f, fd);

@@ -75,7 +75,7 @@ FIXTURE_SETUP(balance)
 	self->heap = heap_open();
 	ASSERT_LE(0, self->heap);
 
-	/* Once around first: slabs, page tables and vmap areas get warm */
+	/* Warm up slabs, page tables and vmap areas */
 	ASSERT_EQ(0, churn(self->heap, test_budget() / 2, 7));
 	ASSERT_TRUE(heap_drain_all(&st))
 		log_stats(_metadata, &st);
@@ -114,7 +114,7 @@ static void expect_balance(struct __test_metadata *_metadata,
 	EXPECT_LE(misc_before - MISC_TOLERANCE, misc);
 	EXPECT_GE(misc_before + MISC_TOLERANCE, misc);
 
-	/* RCU and work items give back a little later */
+	/* RCU and work items free memory a little later */
 	do {
 		known = known_memory();
 		if (known >= least)
@@ -163,7 +163,7 @@ TEST_F_TIMEOUT(balance, parameters_change, 60)
 	expect_balance(_metadata, self->known, self->misc);
 }
 
-/* Who is killed while it allocates does not go on to the end */
+/* A task that is killed in an allocation does not complete it */
 TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
 {
 	long long len = meminfo_read("MemAvailable") / 2, before, taken;
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(balance, killed_in_allocation, 60)
 	expect_balance(_metadata, self->known, self->misc);
 }
 
-/* An allocation that fails half-way gives back what it had */
+/* An allocation that fails half-way frees what it had */
 TEST_F_TIMEOUT(balance, failed_allocations, 60)
 {
 	struct dma_heap_allocation_data *data;

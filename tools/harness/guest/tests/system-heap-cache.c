@@ -4,7 +4,7 @@
  * when page cache fills all memory.
  *
  * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
- * is not set. CACHE_PASSES and CACHE_CYCLES make it longer.
+ * is not set. CACHE_PASSES and CACHE_CYCLES make the test longer.
  *
  * Needs a machine to itself, with little memory and no swap.
  */
@@ -18,7 +18,7 @@
 /* More would take this test too long */
 #define MAX_MEMORY	(1024 * (long long)MIB)
 
-/* What lies idle, and what stays free beside the files without it */
+/* Idle pages, and what the files leave free without them */
 #define IDLE		(80 * MIB)
 #define SLACK		(40 * (long long)MIB)
 #define MAX_PASSES	64
@@ -92,7 +92,7 @@ FIXTURE_TEARDOWN(cache)
 	close(self->heap);
 }
 
-/* Read the first @size bytes; their number, less if the device ends before. */
+/* Read the first @size bytes. Returns how many the device has of them. */
 static long long read_pass(int device, long long size, long long *count)
 {
 	static char buf[256 * KIB];
@@ -112,7 +112,7 @@ static long long refaults(void)
 	return vmstat_read("workingset_refault_file");
 }
 
-/* Read @size bytes @passes times: refaults, and seconds of the fastest pass. */
+/* Read @size bytes @passes times. Returns refaults; @best is the fastest pass. */
 static long long read_passes(struct __test_metadata *_metadata, int device,
 			     long long size, int passes, double *best)
 {
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 	       before.pool_bytes / (long long)MIB, seen[1], took[1],
 	       after.pool_bytes / (long long)MIB);
 	EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
-	/* A busy host makes the same take longer; refaults take twice as long. */
+	/* A busy host slows the same reads down; refaults double their time. */
 	EXPECT_GE(1.25, ratio);
 }
 
@@ -217,7 +217,7 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 	       hits * 100 / all, sum / cycles * 1e3, NR_SURFACES, refaults() - before);
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	waitpid(pid, NULL, 0);
-	/* A queue smaller than what is closed at once caps this; used and idle alike, 3 % did. */
+	/* A small queue caps this. With used and idle pages treated alike it was 3 %. */
 	EXPECT_LE(all / 100 * 75, hits);
 }
 

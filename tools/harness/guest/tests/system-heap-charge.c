@@ -3,9 +3,9 @@
  * A buffer is charged to the cgroup that uses it.
  *
  * With dma_heap.mem_accounting a buffer is charged to the cgroup that allocates
- * it, whosever its pages were before, until it is closed. A cgroup that is over
- * its limit is told so, and nobody else notices. Without the parameter nobody
- * pays, which these tests check as well.
+ * it, whoever had its pages before, until it is closed. A task that exceeds its
+ * cgroup's limit is killed, and nobody else notices. Without the parameter
+ * nobody pays, which these tests check as well.
  */
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,7 +18,7 @@
 #define CGROUP_A	CGROUPS "/dma-heap-test-a"
 #define CGROUP_B	CGROUPS "/dma-heap-test-b"
 
-/* What may be charged besides, and what per-CPU stocks may hide */
+/* What else may be charged, and what per-CPU stocks may hide */
 #define CHARGE_TOLERANCE	((long long)(2 * MIB))
 
 static long long charged(const char *cgroup)
@@ -99,9 +99,9 @@ static void expect_charge(struct __test_metadata *_metadata,
 }
 
 /*
- * With dma_heap.mem_accounting a buffer is charged to who allocates it, also
- * when its pages were somebody else's before, and until it is closed, not
- * until it is zeroed. Without, nobody pays.
+ * With dma_heap.mem_accounting a buffer is charged to the cgroup that allocates
+ * it, even if its pages were another's before. It stays charged until it is
+ * closed, not until it is zeroed. Without the parameter nobody pays.
  */
 TEST_F_TIMEOUT(charge, follows_the_user, 60)
 {
@@ -224,7 +224,7 @@ static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimab
  */
 TEST_F_TIMEOUT(charge, full_cgroup, 120)
 {
-	/* Little, so that the task that is killed is gone before the next one is. */
+	/* Small, so that a killed task is gone before the next one is killed. */
 	const size_t len = 2 * MIB;
 	int warm, buf, ret, tries;
 	bool killed;

@@ -55,7 +55,7 @@ FIXTURE_TEARDOWN(contig)
 	close(self->heaps[1]);
 }
 
-/* How many of @nr huge pages there are; all are given back. */
+/* Allocate @nr huge pages and free them. Returns how many there were. */
 static long long ask(long long nr)
 {
 	char text[32];
@@ -144,8 +144,8 @@ static void no_action(int signal)
 }
 
 /*
- * Take each block of memory offline, and back; how many could be. The kernel tries
- * for ever to move a page that is in use, until there is a signal.
+ * Take each block of memory offline and back online. Returns how many could be
+ * taken. The kernel tries to move a page in use until there is a signal.
  */
 static int take_offline(void)
 {

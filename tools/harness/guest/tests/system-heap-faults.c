@@ -64,7 +64,7 @@ FIXTURE_TEARDOWN(faults)
 	close(self->heap);
 }
 
-/* With all buffers closed: no page of a pool is still lent out */
+/* All buffers are closed: no page of the cache may still be in use */
 static void expect_nothing_lost(struct __test_metadata *_metadata, int lowest,
 				unsigned int n)
 {
@@ -173,7 +173,7 @@ TEST_F_TIMEOUT(faults, close, 60)
 		size_t len = sizes[i / 2];
 		int injected = 1, buf;
 
-		/* Into the queue; by the closing task itself */
+		/* Even: queued. Odd: freed by the closing task. */
 		ASSERT_EQ(0, heap_set_param("queue_limit_mb", i % 2 ? 0 :
 					    self->params.queue_limit_mb));
 		reached = 0;
@@ -211,7 +211,7 @@ static void rounds(struct __test_metadata *_metadata, int heap, int nr,
 		}
 		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
 			close(bufs[i]);
-		/* What it could not clear must not be found in a pool */
+		/* What the thread could not zero must not be cached */
 		ASSERT_EQ(0, heap_wait_idle());
 	}
 }

@@ -14,7 +14,7 @@
 static const struct {
 	size_t len;
 	int count;
-	int kept;	/* at least; single pages are got in bulk, once */
+	int kept;	/* at least; single pages are fetched in bulk, once */
 } sizes[NR_HEAP_ORDERS] = {
 	{ MIB, 64, 32 }, { 64 * KIB, 256, 128 }, { 4 * KIB, 512, 64 },
 };
@@ -68,7 +68,7 @@ FIXTURE_TEARDOWN(highmem)
 	close(self->heap);
 }
 
-/* Hold buffers of all sizes; how many bytes, all of which were zero */
+/* Hold buffers of all sizes, and check them. Returns how many bytes. */
 static long long hold_all(struct __test_metadata *_metadata, int heap,
 			  struct bufs *held)
 {

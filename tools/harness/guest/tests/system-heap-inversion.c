@@ -3,7 +3,7 @@
  * A realtime task that allocates waits no longer for background users of the heap than
  * it would with the kernel's own heap.
  *
- * Takes turns with that heap, INVERSION_RUNS times INVERSION_SECONDS. Each processor
+ * The heaps take turns, INVERSION_RUNS times INVERSION_SECONDS. Each processor
  * computes meanwhile, so a task that is preempted with a lock held makes no progress.
  */
 #include <sched.h>
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(inversion, realtime_task, 900)
 		TH_LOG("%s: %d of %d allocations took over 10 ms, %.0f ms in all, at most %.0f",
 		       i ? HEAP_NAME : HEAP_STOCK, waits[i].late, waits[i].nr,
 		       waits[i].sum * 1e3, waits[i].longest * 1e3);
-	/* By chance the same is more or less often late. */
+	/* The same heap is late more or less often by chance. */
 	EXPECT_GE(waits[0].late * 3 / 2 + 5 * runs, waits[1].late);
 	EXPECT_GE(waits[0].sum * 2 + 0.5 * runs, waits[1].sum);
 	EXPECT_LT(0, waits[1].nr);

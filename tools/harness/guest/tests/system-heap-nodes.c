@@ -141,7 +141,7 @@ FIXTURE_TEARDOWN(nodes)
 	close(self->s.heap);
 }
 
-/* Each node holds so much for the heap */
+/* Expect this much queued or cached on each node */
 static void expect_held(struct __test_metadata *_metadata, struct setup *s,
 			long long on_0, long long on_1)
 {
@@ -158,7 +158,7 @@ static void expect_held(struct __test_metadata *_metadata, struct setup *s,
 	}
 }
 
-/* Let the pools of a node have a buffer's pages */
+/* Cache a buffer's pages on a node */
 static void fill_node(struct __test_metadata *_metadata, struct setup *s, int i)
 {
 	ASSERT_EQ(0, run_on(s->places[i].cpu));
@@ -166,7 +166,7 @@ static void fill_node(struct __test_metadata *_metadata, struct setup *s, int i)
 	ASSERT_EQ(0, heap_wait_idle());
 }
 
-/* From the node where the task runs to that node's pools, and from these */
+/* Pages of the task's node are cached there, and are taken from there */
 TEST_F_TIMEOUT(nodes, own_pools, 60)
 {
 	struct heap_stats before, after;
@@ -196,7 +196,7 @@ TEST_F_TIMEOUT(nodes, own_pools, 60)
 	expect_held(_metadata, s, 0, 0);
 }
 
-/* With full pools where the task runs: memory of the other node, none of theirs */
+/* The task's own node has cached pages, but memory must come from the other */
 static void expect_from_1(struct __test_metadata *_metadata, struct setup *s)
 {
 	long long before = free_on(s->places[1].node);

@@ -41,8 +41,8 @@ FIXTURE(oom)
 
 struct load {
 	int percent;		/* of what is available, to be touched */
-	bool limited;		/* so that the heap can hold a third of memory */
-	bool queued;		/* and its thread does not run */
+	bool limited;		/* the limits are a third of memory */
+	bool queued;		/* the heap's thread has a low priority */
 	bool compared;		/* with as many rounds without a pool */
 	int churners;		/* use the heap meanwhile */
 };

@@ -30,7 +30,7 @@ static unsigned long traced_pfn(void)
 	return pfn;
 }
 
-/* Allocate all, then close them. Pages of the largest order from the pool, or -1. */
+/* Allocate and close buffers. Returns hits of the largest order, or -1. */
 static long long use(int heap)
 {
 	struct heap_stats before, after;
@@ -79,7 +79,7 @@ TEST(cached_page)
 	ASSERT_EQ(0, write_text(HOLD_EVENT, "0"));
 	ASSERT_EQ(NR_BUFS, use(heap));
 
-	/* Not the first of the small pages that it consists of */
+	/* A tail page */
 	pfn = traced_pfn() + 3;
 	ASSERT_LT(3, pfn);
 	/* It is marked, though the kernel does not know what to do about it. */

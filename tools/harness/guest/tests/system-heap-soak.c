@@ -4,11 +4,11 @@
  *
  *   system-heap-soak [MINUTES]
  *
- * Tasks that check every byte of what they get and every page's stamp before they
- * give it back, tasks that churn large buffers, tasks that are killed in the middle,
+ * Runs tasks that check every byte of what they get and every page's stamp before
+ * they close it, tasks that churn large buffers, tasks that are killed in the middle,
  * two that together want most of the memory again and again, one that changes the
  * parameters, some that ask for nonsense, and, where the kernel can, allocations
- * that fail. At the end all memory must be free again. The exit is 0 only if
+ * that fail. At the end all memory must be free again. Exits with 0 only if
  * nothing was stale, foreign, lost or killed. Prints its figures, also while it runs.
  */
 #include <signal.h>
@@ -34,7 +34,7 @@ static struct figures {
 	unsigned long long refused, fuzzed, kills, pressure, squeezed;
 	unsigned long long changes, errors;
 	int first_error;
-	const char *wrong;	/* what a fuzzer saw that may not be */
+	const char *wrong;	/* what a fuzzer saw go wrong */
 } *fig;
 
 static void count(unsigned long long *what, unsigned long nr)
@@ -74,7 +74,7 @@ struct held {
 	int fd;
 };
 
-/* Every page says whose it is at both ends, and is a pattern in between */
+/* Every page has its owner's stamp at both ends, and a pattern in between */
 static void give(struct held *h, __u64 stamp)
 {
 	size_t words = PAGE_BYTES / sizeof(__u64), at;
@@ -139,7 +139,7 @@ static void own(unsigned int me)
 		stamps[i] = (__u64)me << 40 | (__u64)n << 24;
 		take(&held[i], heap, sizes[next_random(&rnd) % 9], stamps[i],
 		     fail);
-		/* Somebody who has it all as well, and ends without a word */
+		/* A child inherits the buffers, and exits without closing any */
 		if (n % 64 == 0) {
 			pid_t pid = fork();
 
