@@ -346,8 +346,8 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
  * deferred_free_missed - record that an allocation got new memory
  * @queue:	the queue
  *
- * The first such allocation lets the cache grow to what is in use. If another one
- * comes while pages are queued, the thread is behind. It has caught up when it looks
+ * The first such allocation while pages are queued lets the cache grow to what
+ * is in use. From then on the thread is behind. It has caught up when it looks
  * at the queue and fewer than two buffers were reused since its last look.
  *
  * Return: whether the allocation should use deferred_free_reuse() from now on.
@@ -427,7 +427,7 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
  * @queue:	the queue
  * @nr_pages:	base pages
  *
- * Context: any task context, also in reclaim. Takes a spinlock only.
+ * Context: any task context, also in reclaim. Takes spinlocks only.
  * Return: base pages freed.
  */
 unsigned long deferred_free_shrink(struct deferred_free *queue,
