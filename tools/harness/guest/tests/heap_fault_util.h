@@ -73,7 +73,7 @@ static inline int faults_for(pid_t pid, bool on)
 }
 
 /* The heap's thread, or -1 */
-static inline pid_t heap_helper(void)
+static inline pid_t heap_thread(void)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;

@@ -216,16 +216,16 @@ static void rounds(struct __test_metadata *_metadata, int heap, int nr,
 	}
 }
 
-TEST_F_TIMEOUT(faults, helper_cannot_map, 120)
+TEST_F_TIMEOUT(faults, thread_cannot_map, 120)
 {
 	static const unsigned int percents[] = { 30, 100 };
 	struct heap_stats before, after;
-	pid_t helper = heap_helper();
+	pid_t thread = heap_thread();
 	unsigned int i;
 
-	ASSERT_LT(0, helper);
+	ASSERT_LT(0, thread);
 	ASSERT_EQ(0, heap_set_param_text("zero_method", "vmap"));
-	ASSERT_EQ(0, faults_for(helper, true));
+	ASSERT_EQ(0, faults_for(thread, true));
 	for (i = 0; i < ARRAY_SIZE(percents); i++) {
 		ASSERT_EQ(0, heap_stats_read(&before));
 		rounds(_metadata, self->heap, 4, percents[i]);
@@ -237,10 +237,13 @@ TEST_F_TIMEOUT(faults, helper_cannot_map, 120)
 		       (after.zero_failed_bytes -
 			before.zero_failed_bytes) / 1024);
 	}
-	ASSERT_EQ(0, faults_for(helper, false));
-	/* And afterwards it works as before */
+	ASSERT_EQ(0, faults_for(thread, false));
+	/*
+	 * And afterwards it works as before. If nothing was cached, the first round
+	 * has new pages, in place of which the thread fetches others.
+	 */
 	ASSERT_EQ(0, heap_stats_read(&before));
-	rounds(_metadata, self->heap, 1, 0);
+	rounds(_metadata, self->heap, 2, 0);
 	ASSERT_EQ(0, heap_stats_read(&after));
 	EXPECT_EQ(before.zero_failed_bytes, after.zero_failed_bytes);
 	EXPECT_LT(before.zeroed_bytes, after.zeroed_bytes);

@@ -88,7 +88,7 @@ FIXTURE_SETUP(oom)
 		SKIP(return, "too much memory to touch");
 	self->heap = heap_open();
 	ASSERT_LE(0, self->heap);
-	self->thread = heap_helper();
+	self->thread = heap_thread();
 	ASSERT_LT(0, self->thread);
 	self->nice = getpriority(PRIO_PROCESS, self->thread);
 	self->tasks = env_number("OOM_TASKS", 48);

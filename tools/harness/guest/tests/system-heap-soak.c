@@ -303,7 +303,7 @@ int main(int argc, char **argv)
 	known = known_memory();
 	fig->faults = faults_available() && !faults_on(2);
 	if (fig->faults)
-		faults_for(heap_helper(), true);
+		faults_for(heap_thread(), true);
 
 	for (i = 0; i < NR_OWNERS; i++)
 		start(&pids[nr++], own, i + 1);
@@ -331,7 +331,7 @@ int main(int argc, char **argv)
 		died += status != 0;
 	}
 	if (fig->faults) {
-		faults_for(heap_helper(), false);
+		faults_for(heap_thread(), false);
 		faults_off();
 	}
 
