@@ -133,7 +133,7 @@ ok "fill for a second" fill 2 "the time is up" "200M -b 4K -t 1"
 ok "fill, interrupted" interrupted
 drain
 ok "fill with too many buffers" run 2 "use larger buffers" sh -c "ulimit -n 100; dma-heap fill 8M -b 4K -s $heap"
-ok "the pool has those" pool_is 1 1
+ok "the pool has those" test "$(stat pool_bytes)" -gt 0
 ok "fill is nice" nice_is 19 ""
 ok "fill -n is not" nice_is 0 -n
 echo 0 >$params/pool_limit_mb
