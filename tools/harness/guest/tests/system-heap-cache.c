@@ -138,7 +138,7 @@ static long long read_passes(struct __test_metadata *_metadata, int device,
  */
 TEST_F_TIMEOUT(cache, files_in_use, 600)
 {
-	int passes = env_number("CACHE_PASSES", 6);
+	int passes = env_number("CACHE_PASSES", 6), tries = 3;
 	struct heap_stats before, after;
 	double took[2], ratio;
 	struct bufs b = {};
@@ -146,28 +146,32 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 
 	ASSERT_EQ(0, heap_set_param("pool_limit_mb", IDLE / MIB));
 	ASSERT_EQ(0, heap_set_param("queue_limit_mb", IDLE / MIB));
-	size = (meminfo_read("MemFree") - SLACK) & -(long long)MIB;
-	ASSERT_LT((long long)IDLE, size);
-	seen[0] = read_passes(_metadata, self->device, size, passes, &took[0]);
+	/* A busy host slows the same reads down, but not each time. */
+	do {
+		ASSERT_TRUE(heap_drain_all(&before));
+		write_text("/proc/sys/vm/drop_caches", "3");
+		size = (meminfo_read("MemFree") - SLACK) & -(long long)MIB;
+		ASSERT_LT((long long)IDLE, size);
+		seen[0] = read_passes(_metadata, self->device, size, passes, &took[0]);
 
-	write_text("/proc/sys/vm/drop_caches", "3");
-	ASSERT_EQ(0, hold(self->heap, &b, IDLE, 960 * KIB));
-	drop(&b, 0);
-	ASSERT_EQ(0, heap_wait_idle());
-	ASSERT_EQ(0, heap_stats_read(&before));
-	EXPECT_LE((long long)IDLE / 4 * 3, before.pool_bytes);
-	seen[1] = read_passes(_metadata, self->device, size, passes, &took[1]);
-	ASSERT_EQ(0, heap_stats_read(&after));
+		write_text("/proc/sys/vm/drop_caches", "3");
+		ASSERT_EQ(0, hold(self->heap, &b, IDLE, 960 * KIB));
+		drop(&b, 0);
+		ASSERT_EQ(0, heap_wait_idle());
+		ASSERT_EQ(0, heap_stats_read(&before));
+		EXPECT_LE((long long)IDLE / 4 * 3, before.pool_bytes);
+		seen[1] = read_passes(_metadata, self->device, size, passes, &took[1]);
+		ASSERT_EQ(0, heap_stats_read(&after));
 
-	ratio = took[1] / took[0];
-	TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s the fastest pass",
-	       size / (long long)MIB, passes, seen[0], took[0]);
-	TH_LOG("with %lld MiB cached: %lld refaults, %.2f s the fastest pass; %lld MiB left",
-	       before.pool_bytes / (long long)MIB, seen[1], took[1],
-	       after.pool_bytes / (long long)MIB);
-	EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
-	/* A busy host slows the same reads down; refaults double their time. */
-	EXPECT_GE(1.25, ratio);
+		ratio = took[1] / took[0];
+		TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s the fastest pass",
+		       size / (long long)MIB, passes, seen[0], took[0]);
+		TH_LOG("with %lld MiB cached: %lld refaults, %.2f s the fastest pass; %lld MiB left",
+		       before.pool_bytes / (long long)MIB, seen[1], took[1],
+		       after.pool_bytes / (long long)MIB);
+		EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
+	} while (ratio > 1.1 && --tries);
+	EXPECT_GE(1.1, ratio);
 }
 
 /* Files that do not fit are read, so that kswapd is at work all the time. */
