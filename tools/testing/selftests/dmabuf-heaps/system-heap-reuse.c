@@ -111,12 +111,16 @@ FIXTURE_VARIANT_ADD(reuse, direct)
 FIXTURE_SETUP(reuse)
 {
 	const char *missing = heap_missing(&self->params);
+	int ret;
 
 	if (missing)
 		SKIP(return, "%s", missing);
 	self->heap = heap_open();
 	ASSERT_LE(0, self->heap);
-	ASSERT_EQ(0, heap_set_param_text("zero_method", variant->method));
+	ret = heap_set_param_text("zero_method", variant->method);
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, "the module has no zero_method=%s here", variant->method);
+	ASSERT_EQ(0, ret);
 	ASSERT_EQ(0, heap_drain());
 }
 
