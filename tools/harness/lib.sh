@@ -143,6 +143,8 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u B
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
 	nice make "-j$JOBS" "ARCH=$kbuild_arch" "CROSS_COMPILE=$cross"
 	"CC=ccache ${cross}gcc" "HOSTCC=ccache gcc")
+# KERNEL_ANDROID=1: the kernel android, which clang builds.
+[ -z "${KERNEL_ANDROID:-}" ] || KERNEL_MAKE+=(LLVM=-19 "CC=ccache clang-19")
 
 # What find leaves out of the sources: what editors, patch and compilers leave behind.
 LEFT_BEHIND=(! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')

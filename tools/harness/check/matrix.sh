@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [PART...]: make test for every kind of kernel, or for the parts named.  It
-# prints a line for each part as it ends, and a table at the end, which is also in
-# out/matrix.json.  The output of a part is in out/matrix/PART.log.
+# matrix.sh [PART...]: make test for every kind of kernel, or for the parts named.  For
+# android it is make distro.  It prints a line for each part as it ends, and a table at the
+# end, which is also in out/matrix.json.  The output of a part is in out/matrix/PART.log.
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting
 # has failed; the exit status is 0 only when every part passed.
 . "$(dirname "$0")/../lib.sh"
 only_x86
 
-# part, and the variables of make test; the newest kernel unless there is another
+# part, and the variables of make test or, if it begins with ONLY, of make distro; the
+# newest kernel unless there is another
 list() {
 	cat <<-'END'
 		x86
@@ -23,6 +24,7 @@ list() {
 		rt         BOOTS=rt
 		up         BOOTS=up
 		modules    BOOTS=modules
+		android    ONLY=android
 	END
 }
 newest=$(supported | cut -d ' ' -f 1)
@@ -43,10 +45,12 @@ for part in "${parts[@]}"; do
 	log=$work/$part.log
 	read -r -a words < <(list | awk -v p="$part" -v newest="$newest" '$1 == p {
 		$1 = ""
-		print (/KERNEL=/ ? "" : "KERNEL=" newest) $0 }')
+		print (/KERNEL=|ONLY=/ ? "" : "KERNEL=" newest) $0 }')
 	started=$SECONDS
-	say "$part: make test ${words[*]}"
-	env "${words[@]}" "$HARNESS/test.sh" >"$log" 2>&1 || true
+	verb=test script=("$HARNESS/test.sh")
+	[[ ${words[0]} != ONLY=* ]] || verb=distro script=("$HARNESS/distro.sh" -l "${words[0]#*=}")
+	say "$part: make $verb ${words[*]}"
+	env "${words[@]}" "${script[@]}" >"$log" 2>&1 || true
 	if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		counts="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 	else

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# debian-kernel.sh NAME HEAP PROGRAM...: put Debian's kernel NAME (kernels.list, of this
-# ARCH) into out/NAME-HEAP/, for guest/boot.sh, and print NAME-HEAP.  bin/ there has the
+# debian-kernel.sh NAME HEAP PROGRAM...: put the kernel NAME of kernels.list, of this ARCH,
+# into out/NAME-HEAP/, for guest/boot.sh, and print NAME-HEAP.  bin/ there has the
 # PROGRAMs, or all tests if there is none, the module, which becomes HEAP, and vgem if the
 # kernel has it.  The file modules names vgem and what it needs, in order.
 #
@@ -18,12 +18,25 @@ log=$out/programs.log
 made=$out/made		# before it is put where it is looked for
 
 lock_out
-dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
 few=$(KERNEL=$(newest) "$HARNESS/kernel/fetch.sh" few)
-release=$(cat "$dir/release")
-headers=/usr/src/linux-headers-$release
-module=$(MODULE_ROOT=$(realpath "$dir/root") ARCH=${ARCH:-x86} "$HARNESS/module.sh" "$headers")
-uapi=$dir/root$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$dir/root$headers/Makefile")/include/uapi
+if [ "$name" = android ]; then
+	read -r _ _ KERNEL _ < <(distro_row android)
+	export KERNEL KERNEL_ANDROID=1
+	"$HARNESS/kernel/deps.sh" clang
+	tree=$("$HARNESS/kernel/fetch.sh")
+	lock_tree "$tree"	# until the module is built
+	image=$("$HARNESS/kernel/kernel.sh" android)
+	release=$(cat "$tree/version")
+	module=$("$HARNESS/module.sh" "$(build_dir "$tree" android)")
+	dir=$tree uapi=$tree/linux/include/uapi
+else
+	dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
+	release=$(cat "$dir/release")
+	headers=/usr/src/linux-headers-$release
+	module=$(MODULE_ROOT=$(realpath "$dir/root") ARCH=${ARCH:-x86} "$HARNESS/module.sh" "$headers")
+	uapi=$dir/root$(sed -n 's,^include \(.*\)/Makefile$,\1,p' "$dir/root$headers/Makefile")/include/uapi
+	image=$dir/vmlinuz
+fi
 selftests=$few/linux/tools/testing/selftests
 ours=$TOP/tools/testing/selftests/dmabuf-heaps
 
@@ -65,6 +78,7 @@ fi
 
 keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-load.sh" module-load
+keep "$HARNESS/distro/total-pools.sh" total-pools
 "${cross}gcc" -O2 -Wall -static -o "$made/dma-heap" "$TOP"/tools/dma-heap/*.c >>"$log" 2>&1 ||
 	die "compiling dma-heap failed ($log)"
 keep "$made/dma-heap" dma-heap
@@ -84,6 +98,6 @@ gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 
 	die "compiling gen_init_cpio failed ($log)"
 put "$made/gen_init_cpio" "$out/gen_init_cpio"
 chmod +x "$out/gen_init_cpio"
-put "$dir/vmlinuz" "$out/image"
-put "$dir/release" "$out/version"
+put "$image" "$out/image"
+echo "$release" >"$out/version"
 echo "$name-$heap"

@@ -30,10 +30,13 @@ for name in "$@"; do
 	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
 		-C "$dir/linux" O="$build" $targets
 	mkdir -p "$OUT/$name"
-	"$HARNESS/kernel/programs.sh" "$dir" "$name"
 	put "$build/$image" "$OUT/$name/image"
-	put "$build/guest/gen_init_cpio" "$OUT/$name/gen_init_cpio"
-	chmod +x "$OUT/$name/gen_init_cpio"
+	# The programs for android are those for Debian's kernels.
+	if [ "$name" != android ]; then
+		"$HARNESS/kernel/programs.sh" "$dir" "$name"
+		put "$build/guest/gen_init_cpio" "$OUT/$name/gen_init_cpio"
+		chmod +x "$OUT/$name/gen_init_cpio"
+	fi
 	put "$dir/version" "$OUT/$name/version"
 done
 echo "$OUT/$name/image"

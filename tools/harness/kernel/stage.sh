@@ -8,6 +8,7 @@
 # there is one.  WHAT is
 #   series   what goes upstream
 #   bench    that, and what the bench kernel has beside it (bench/heaps/)
+#            and with KERNEL_ANDROID=1 what Android's kernels have (android.edit)
 #
 # Promises: reads ORIGINAL and this repository, writes STAGE and nothing else; no
 # STAGE is left when an edit does not fit.
@@ -55,6 +56,10 @@ edits=("$HARNESS/kernel/series.edit" "$TOP/drivers/dma-buf/heaps/system_heap.edi
 if [ "$what" = bench ]; then
 	cp "$HARNESS/bench/heaps/"*.c "$stage/drivers/dma-buf/heaps/"
 	edits+=("$HARNESS/bench/heaps/bench.edit")
+	if [ -n "${KERNEL_ANDROID:-}" ]; then
+		sed '/^#/d; s/ /\n/g' "$HARNESS/distro/android.symbols" >"$stage/android.symbols"
+		edits+=("$HARNESS/kernel/android.edit")
+	fi
 fi
 
 # edit FROM... -- ARGUMENT...: make edits of files in FROM, into STAGE.
