@@ -36,7 +36,7 @@ ok "it is $heap" test -c "/dev/dma_heap/$heap"
 # A heap of the kernel's, or where it has none or does not add ours, a misc device.
 how="on a misc device"
 [ ! -e "/sys/class/dma_heap/$heap" ] || how="added by dma_heap_add()"
-ok "the log says so" log_has "system_heap_pooled: /dev/dma_heap/$heap, $how[;,] "
+ok "the log says so" log_has "system_heap_pooled: /dev/dma_heap/$heap, ${how}[;,] "
 ok "nobody but root may use it" test "$(stat -c %a:%u:%g "/dev/dma_heap/$heap")" = 600:0:0
 ok "so does its parameter" grep -qx "$heap" $module/parameters/name
 ok "it has statistics" test -r "/sys/kernel/debug/dma_heap/$heap/stats"

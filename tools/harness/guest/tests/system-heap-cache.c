@@ -164,11 +164,11 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 		ASSERT_EQ(0, heap_stats_read(&after));
 
 		ratio = took[1] / took[0];
-		TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s the fastest pass",
+		TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s for the fastest",
 		       size / (long long)MIB, passes, seen[0], took[0]);
-		TH_LOG("with %lld MiB cached: %lld refaults, %.2f s the fastest pass; %lld MiB left",
-		       before.pool_bytes / (long long)MIB, seen[1], took[1],
-		       after.pool_bytes / (long long)MIB);
+		TH_LOG("with %lld MiB cached, %lld MiB at the end: %lld refaults, %.2f s",
+		       before.pool_bytes / (long long)MIB,
+		       after.pool_bytes / (long long)MIB, seen[1], took[1]);
 		EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
 	} while (ratio > 1.1 && --tries);
 	EXPECT_GE(1.1, ratio);
