@@ -44,5 +44,6 @@ distro_kernel() {
 	fi
 	[[ $boots != *instead* ]] || distro_boot "$1" system "${2:-}"
 	[[ $boots != *beside* ]] || distro_boot "$1" system_pooled ${2:+time}
-	[[ $boots != *lean* ]] || distro_boot "$1" system_pooled lean
+	[[ ,$boots, != *,lean,* && ( -z ${2:-} || ,$boots, != *,long-lean,* ) ]] ||
+		distro_boot "$1" system_pooled lean
 }
