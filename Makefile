@@ -10,7 +10,7 @@
 #:
 #: make quick         KUnit and the selftests in User Mode Linux, after each change
 #: make test          every test; the last line counts them
-#: make distro        the tests of the module, on Debian's own kernels
+#: make distro        the tests of the module, on Debian's kernels and one like a phone's
 #: make matrix        make test for every kind of kernel
 #: make mutants       break the driver in many ways; a test must notice each
 #: make kcsan         look for data races

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# distro.sh [-l] [NAME...]: boot Debian's own kernels (distro/kernels.list; default: all)
+# distro.sh [-l] [NAME...]: boot the kernels of distro/kernels.list (default: all)
 # with the heap as a module, once in place of the kernel's heap and once beside it, and run
 # every test that they allow (distro/debian-tests.list, check/skips.list).  -l adds those
 # that take long.  "tools" runs the tests of make try and of make deb.  The last line is

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # run.sh: compare the pooled heap with the stock one by what heap-run (bench/heap-run.c)
-# prints, on a machine that counts instructions.  The kernel is one of Debian's own (KERNEL=
-# a name of distro/kernels.list), with the heap as a module.  With one of versions.list, or
+# prints, on a machine that counts instructions.  The kernel is one of distro/kernels.list
+# (KERNEL= its name, by default Debian's newest), with the heap as a module.  With one of versions.list, or
 # with ARCH alone, it is the bench kernel, built here.  Exits with 0 only if the guest
 # reported that heap-run succeeded.
-# run.sh shell: an interactive guest with the same kernel and both heaps; busybox, the
-# selftests, dma-heap and the programs of bench/ are in /bin.
+# run.sh shell: an interactive guest with the same kernel and heaps; busybox, the selftests
+# and dma-heap are in /bin, and with a kernel of versions.list the programs of bench/, too.
 KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
+[ "${ARCH:-}" != um ] || die "ARCH=um: this target needs a guest in QEMU"
 
 kernel=${KERNEL:-cloud}
 [ -n "${KERNEL:-}" ] || [ -z "$cross" ] || kernel=bench

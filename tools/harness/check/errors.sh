@@ -32,6 +32,9 @@ variables() {
 		run|KERNEL=7x3
 		test|KERNEL=stable
 		run|ARCH=arm
+		run|ARCH=um
+		shell|ARCH=um
+		shell|KERNEL=7x3
 		check|ARCH=arm64
 		test|BOOTS=no-such-guest
 		test|BOOTS=16k

@@ -343,7 +343,7 @@ static void run_shell(void)
 
 	if (!pid) {
 		setsid();
-		fd = open_first("/dev/ttyS0", "/dev/ttyAMA0");
+		fd = open_first("/dev/ttyAMA0", "/dev/ttyS0");
 		ioctl(fd, TIOCSCTTY, 1);
 		dup2(fd, 0);
 		dup2(fd, 1);
