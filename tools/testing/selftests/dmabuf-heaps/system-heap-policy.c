@@ -3,6 +3,7 @@
  * No task can deprive others of the pool, by what it does or did earlier.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
@@ -103,7 +104,12 @@ TEST_F_TIMEOUT(policy, single_pages, 60)
 	struct rlimit files = { 2 * nr, 2 * nr };
 	int *bufs = calloc(nr, sizeof(*bufs));
 	unsigned int round, i;
+	cpu_set_t here;
 
+	/* A CPU of another node would get none of these pages. */
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(here), &here));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
 	ASSERT_EQ(0, heap_set_param("pool_limit_mb", all / MIB + 32));
 	ASSERT_EQ(0, heap_set_param("queue_limit_mb", all / MIB + 32));
