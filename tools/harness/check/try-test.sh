@@ -121,9 +121,9 @@ said json | grep -v '^@@' >"$work/try.json"
 result "out/try.json" "$(python3 -c '
 import json, sys
 found = {(r["op"], r["heap"], r["size"]) for r in json.load(sys.stdin)["results"] if r["n"] > 0}
-if len(found) != 6 * 3 * 5:
+if len(found) != 7 * 3 * 5:
 	print(len(found), "results")' 2>&1 <"$work/try.json")"
 result "dma-heap stat finds the heap" "$([ "$(said stat | grep -c '^ *[0-9]')" = 2 ] || said stat)"
-result "it measures with the module that is there" "$(measures second "is loaded already")"
+result "it measures with the module that is there" "$(measures second "is already loaded")"
 said first >&2
 result_end
