@@ -35,7 +35,7 @@ step() {
 }
 # All files but what changes anyway, and the key that DKMS makes for itself.
 files() {
-	(cd "$root" && find . -path ./var/log -prune -o -path ./var/lib/dpkg -prune \
+	(cd "$root" && find . -path ./run -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune \
 		-o -path ./var/cache -prune -o -path ./var/lib/apt -prune -o -path './var/lib/dkms/mok.*' -o -print | sort)
 }
 kernels() { (cd "$root/lib/modules" && printf '%s\n' * ); }
