@@ -130,8 +130,11 @@ ok "two at once" two_fills
 ok "fill when memory is short" memory_short
 ok "fill under pressure" pressure 30.00 2 "memory is short"
 ok "fill under a little pressure" pressure 3.00 0 "8.0 MiB more"
-ok "fill for a second" fill 2 "the time is up" "200M -b 4K -t 1"
-ok "fill, interrupted" interrupted
+# Larger pages fill it in less time than these take.
+if [ "$kib" = 4 ]; then
+	ok "fill for a second" fill 2 "the time is up" "200M -b 4K -t 1"
+	ok "fill, interrupted" interrupted
+fi
 drain
 ok "fill with too many buffers" run 2 "use larger buffers" sh -c "ulimit -n 100; dma-heap fill 8M -b 4K -s $heap"
 ok "the pool has those" test "$(stat pool_bytes)" -gt 0
