@@ -24,6 +24,13 @@ log=$CACHE/debian/log
 
 "$HARNESS/kernel/deps.sh" root
 lock 7 debian
+# The package of the emulator leaves this to systemd, which may not run here.
+formats=/proc/sys/fs/binfmt_misc
+if [ -n "$cross" ] && [ ! -e $formats/qemu-aarch64 ]; then
+	[ -e $formats/register ] || mount -t binfmt_misc none $formats 2>/dev/null || true
+	{ cat /usr/lib/binfmt.d/qemu-aarch64.conf >$formats/register; } 2>/dev/null ||
+		die "this machine cannot run programs for arm64: binfmt_misc has no qemu-aarch64"
+fi
 if [ ! -d "$root" ]; then
 	need_space 3000 "a Debian root"
 	apt_setup main trixie trixie-backports || die "no Debian root is in the cache"
