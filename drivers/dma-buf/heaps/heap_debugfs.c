@@ -7,6 +7,7 @@
  */
 #include <linux/dcache.h>
 #include <linux/debugfs.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/nodemask.h>
 #include <linux/sched/mm.h>
@@ -106,7 +107,9 @@ void heap_debugfs_register(struct heap_pool *pool)
 	/* The directory may exist already. debugfs_lookup() takes a reference. */
 	dir = found ?: debugfs_create_dir("dma_heap", NULL);
 	dir = debugfs_create_dir(pool->name, dir);
-	dput(found);
+	/* It is an error if the kernel has no debugfs. */
+	if (!IS_ERR_OR_NULL(found))
+		dput(found);
 	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);
 	debugfs_create_file_unsafe("drain", 0200, dir, pool, &drain_fops);
 }
