@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# host.sh DIR: check our files without running them, with the tools of the kernel tree in
-# DIR: checkpatch and kernel-doc for each file, a W=1 build and sparse for the heaps'
-# objects, shellcheck for the harness.  Errors have to be one line, the backport has to fit,
-# and the series has to be cut and to apply.
+# host.sh DIR: check our files without a guest, with the tools of the kernel tree in DIR:
+# checkpatch and kernel-doc for each file, a W=1 build and sparse for the heaps' objects,
+# kunit.py, and shellcheck for the harness.  Errors have to be one line, the backport has to
+# fit, and the series has to be cut and to apply.
 #
 # Prints KTAP lines, and the findings of a failed test before its line.
 . "$(dirname "$0")/../lib.sh"
@@ -60,6 +60,14 @@ for edits in "$HARNESS"/kernel/[0-9]*.edit; do
 	rm -rf "$build/series"
 	result "backport to $name" "$found"
 done
+
+# As docs/integrating.md has it.  This kernel has little more than the heap, and no debugfs.
+kunit() {
+	cd "$tree" && env -u MAKEFLAGS "CCACHE_DIR=$CACHE/ccache" timeout 900 \
+		tools/testing/kunit/kunit.py run --kunitconfig="$heaps" --build_dir="$1/build/kunit" \
+		--jobs="$JOBS" --make_options "CC=ccache gcc" </dev/null
+}
+result "kunit.py with $heaps/.kunitconfig" "$(complaint kunit "$1" | tail -n 20)"
 
 result "dma-heap" "$(complaint "$HARNESS/check/dma-heap.sh")"
 result "errors are one line" "$(complaint "$HARNESS/check/errors.sh")"

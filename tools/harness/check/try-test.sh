@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# try-test.sh NAME: test make try in guests with Debian's kernel NAME.  Where it cannot measure
-# it has to say why, and elsewhere it has to measure, and to do so again.  The module is
+# try-test.sh NAME: test make try in guests with Debian's kernel NAME.  Where it cannot
+# measure it has to say why, and elsewhere it has to measure, and to do so again.  The module is
 # built before, as the guest has no compiler.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
 
@@ -78,7 +78,8 @@ boot() {
 		echo "securityfs 10 mount -t securityfs none /sys/kernel/security"
 		cat
 	} | GUEST_EXTRA=$work/extra GUEST_CPUS=2 GUEST_MEM=2048 \
-		GUEST_APPEND="tsc=reliable tsc_early_khz=$khz $2" "$HARNESS/guest/boot.sh" "$name" smp "try-$name-$1" ||
+		GUEST_APPEND="tsc=reliable tsc_early_khz=$khz $2" \
+		"$HARNESS/guest/boot.sh" "$name" smp "try-$name-$1" ||
 		die "the guest did not end as it should"
 	report=$OUT/runs/try-$name-$1/report.log
 }

@@ -44,6 +44,7 @@ distro_kernel() {
 	fi
 	[[ $boots != *instead* ]] || distro_boot "$1" system "${2:-}"
 	[[ $boots != *beside* ]] || distro_boot "$1" system_pooled ${2:+time}
-	[[ ,$boots, != *,lean,* && ( -z ${2:-} || ,$boots, != *,long-lean,* ) ]] ||
-		distro_boot "$1" system_pooled lean
+	case ,$boots,${2:-} in
+	*,lean,* | *,long-lean,long) distro_boot "$1" system_pooled lean ;;
+	esac
 }

@@ -78,7 +78,6 @@ fi
 
 keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-load.sh" module-load
-keep "$HARNESS/distro/total-pools.sh" total-pools
 "${cross}gcc" -O2 -Wall -static -o "$made/dma-heap" "$TOP"/tools/dma-heap/*.c >>"$log" 2>&1 ||
 	die "compiling dma-heap failed ($log)"
 keep "$made/dma-heap" dma-heap

@@ -84,6 +84,27 @@ nice_is() {	# VALUE OPTION
 	wait $!
 	[ "$nice" = "$1" ]
 }
+# Of Android's kernels: the size of all pools, cached and waiting.  While the thread zeroes,
+# what is cached grows, and only what waits can make the total larger.
+total_pools=/sys/kernel/dma_heap/total_pools_kb
+look() {	# sets $total_kib and $bytes; without a process, as the thread goes on meanwhile
+	read -r total_kib <$total_pools
+	while read -r name bytes && [ "$name" != pool_bytes ]; do :; done <"$debug/stats"
+	echo "total $total_kib KiB, cached $bytes bytes" >>/tmp/said
+}
+total_has_queue() {
+	drain
+	dma-heap fill 64M -s "$heap" >/tmp/said 2>&1 &
+	while kill -0 $! && look; do
+		[ $((total_kib * 1024)) -le "$bytes" ] || { wait && return 0; }
+	done 2>/dev/null
+	return 1
+}
+total_is_cached() {
+	look
+	[ $((total_kib * 1024)) = "$bytes" ]
+}
+
 # In JSON: of the process with this COMMAND, its buffers, MiB, of these by descriptor and
 # mapped; of the heap, buffers and MiB.
 process() { run 0 "\"command\":\"$1\",\"heap\":\"$heap\",\"buffers\":$2,\"bytes\":$(($3 << 20)),\"fd_bytes\":$(($4 << 20)),\"mapped_bytes\":$(($5 << 20))}" dma-heap who --json; }
@@ -168,6 +189,12 @@ ok "who, as another user" nobody 0 "processes of other users could not be read" 
 ok "who of another heap" run 0 '"processes":[],"heaps":[]' dma-heap who --json -s none
 kill $hold
 ok "test in JSON" run 0 '"fault":null' dma-heap test -t 2 -s "$heap" --json
+if [ -e $total_pools ]; then
+	ok "the total of all pools has what waits" total_has_queue
+	ok "and what is cached" total_is_cached
+	drain
+	ok "and no more when nothing is" total_is_cached
+fi
 ok "what the page shows" as_page
 sed 's/^/# /' /tmp/said
 echo "1..$n"
