@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh: compare the pooled heap with the stock one by what heap-run (bench/heap-run.c)
-# prints, on a machine that counts instructions.  The kernel is one of distro/kernels.list
-# (KERNEL= its name, by default Debian's newest), with the heap as a module.  With one of versions.list, or
-# with ARCH alone, it is the bench kernel, built here.  Exits with 0 only if the guest
-# reported that heap-run succeeded.
+# run.sh: compare the pooled heap with the stock one by what heap-bench run
+# (bench/heap-bench.c) prints, on a machine that counts instructions.  The kernel is one of
+# distro/kernels.list (KERNEL= its name, by default Debian's newest), with the heap as a
+# module.  With one of versions.list, or with ARCH alone, it is the bench kernel, built here.
+# Exits with 0 only if the guest reported that this succeeded.
 # run.sh shell: an interactive guest with the same kernel and heaps; busybox, the selftests
-# and dma-heap are in /bin, and with a kernel of versions.list the programs of bench/, too.
+# and dma-heap are in /bin, and with a kernel of versions.list heap-bench, too.
 KERNEL_MODULE=1
 . "$(dirname "$0")/lib.sh"
 [ "${ARCH:-}" != um ] || die "ARCH=um: this target needs a guest in QEMU"
@@ -17,7 +17,7 @@ kernel=${KERNEL:-cloud}
 read -r _ arch _ _ boots < <(distro_row "$kernel") || boots=
 [ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0" "$@"
 lock_out
-programs=(heap-run)
+programs=(heap-bench)
 [ "${1:-}" != shell ] || programs=()
 if [ -z "$boots" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
@@ -46,10 +46,10 @@ fi
 		# What the kernel does after its start would be measured, too.
 		echo "settle 30 sleep 5"
 	fi
-	echo "heap-run 300 heap-run"
+	echo "heap-run 300 heap-bench run"
 } | "$HARNESS/guest/boot.sh" "$name" icount run
 report=$OUT/runs/run/report.log
 awk '$1 == "@@BEGIN" && $2 == "heap-run" { on = 1; next } $1 == "@@END" { on = 0 } on' "$report" |
-	sed -e 's/\r$//' -e '${/^$/d;}'
+	sed -e 's/\r$//' -e '${/^$/d;}' | awk -v table=run -f "$HARNESS/bench/tables.awk" || true
 grep -qax '@@END heap-run exit=0' "$report" || die "heap-run failed: $(grep -a '^@@END' "$report")"
 printf '\nMeasured on %s.\n' "$what"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # try.sh: build the module for the running kernel, load it, and measure it beside the
-# kernel's own heap in real time (bench/heap-try.c).  It prints a page of text, which is also
+# kernel's own heap in real time (bench/heap-bench.c).  It prints a page of text, which is also
 # out/try.txt, and writes out/try.json.  If the module is loaded already, that one is
 # measured.
 #
@@ -14,7 +14,7 @@ only_x86
 name=system_heap_pooled
 release=$(uname -r)
 module=$OUT/module/$release/$name.ko
-program=$OUT/try/heap-try
+program=$OUT/try/heap-bench
 parameters=/sys/module/$name/parameters
 loaded_sources=/run/$name.sources	# what the loaded module was built of
 
@@ -84,19 +84,19 @@ heap=$(cat "$parameters/name")
 
 if command -v gcc >/dev/null || [ ! -x "$program" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
-		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-try.c" >&2 || cannot "heap-try was not built"
+		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-bench.c" >&2 || cannot "heap-bench was not built"
 fi
 facts
 method=$(cat "$parameters/zero_method")
 trap 'echo "$method" >"$parameters/zero_method"' EXIT
 say "Measuring for a minute or so; other load on the machine affects the figures."
 log=$OUT/try/log
-"$program" | tee "$log" |
-	sed -un 's/^result try thread direct \([0-9]*\) .*/  \1 bytes: measured/p' >&2 ||
+"$program" try 2>&1 | tee "$log" |
+	sed -un 's/.*"op":"thread","heap":"direct","size":\([0-9]*\),.*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
-awk -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(nproc)" -v memory_kib="$memory_kib" \
+awk -v table=try -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(nproc)" -v memory_kib="$memory_kib" \
 	-v note="$note" -v sources="$sources" -v json="$OUT/try.json.tmp" \
-	-f "$HARNESS/bench/try.awk" "$log" >"$OUT/try.txt.tmp" || die "not everything was measured ($log)"
+	-f "$HARNESS/bench/tables.awk" "$log" >"$OUT/try.txt.tmp" || die "not everything was measured ($log)"
 mv "$OUT/try.json.tmp" "$OUT/try.json"
 mv "$OUT/try.txt.tmp" "$OUT/try.txt"
 cat "$OUT/try.txt"

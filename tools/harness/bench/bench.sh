@@ -12,7 +12,7 @@
 #                stock may be 5 % off: closing costs more when pages can be merged.
 #   compare REF  measure the heap of the git revision REF, then that of the working tree,
 #                both by the working tree's programs, and print the ratios
-# BENCH_ARGS are options of heap-bench (bench/bench.h).  ACCEL=icount (default) is a machine
+# BENCH_ARGS are options of heap-bench (bench/heap-bench.c).  ACCEL=icount (default) is a machine
 # that counts instructions, the same number every time; ACCEL=kvm measures time.
 #
 # Promises: a run that measures a part, or not instructions, has another name
@@ -30,9 +30,9 @@ bench_boot() {
 	local machine=icount
 	[ "$unit" = instructions ] || machine=smp
 	report=$OUT/runs/$1/report.log
-	echo "heap-bench 3000 heap-bench --unit $unit ${*:2}" | "$HARNESS/guest/boot.sh" bench "$machine" "$1"
+	echo "heap-bench 3000 heap-bench -u $unit ${*:2} bench" | "$HARNESS/guest/boot.sh" bench "$machine" "$1"
 	grep -qax "@@END heap-bench exit=0" "$report" ||
-		{ grep -av '^result ' "$report" | tail -n 20 >&2; die "heap-bench failed"; }
+		{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-bench failed"; }
 }
 
 run() {
@@ -42,9 +42,9 @@ run() {
 	name=${name/-icount/}
 	# shellcheck disable=SC2086 # a list of options
 	bench_boot "$name" $part
-	awk -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
+	awk -v table=bench -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
 		-v json="$TOP/out/$name.json.tmp" -v machine="$label" -v unit="$unit" \
-		-v partial="$part" -f "$HARNESS/bench/bench.awk" "$report" || die "there is no full set of results"
+		-v partial="$part" -f "$HARNESS/bench/tables.awk" "$report" || die "there is no full set of results"
 	mv "$TOP/out/$name.json.tmp" "$TOP/out/$name.json"
 	say "written: $TOP/out/$name.json"
 	[ "$name" != "$full" ] || [ -n "$cross" ] || put "$TOP/out/$name.json" "$TOP/out/bench.json"
@@ -60,35 +60,9 @@ baseline() {
 guard() {
 	local figures
 	figures=docs/$(bench_name).json
-	bench_boot guard --case warm,close,cold
+	bench_boot guard -c warm,close,cold
 	[ -f "$TOP/$figures" ] || die "there is no $figures; make bench-baseline writes it"
-	awk -v figures="$figures" '
-		function value(name,   s) {
-			s = $0
-			if (!sub(".*\"" name "\":\"?", "", s)) return ""
-			sub(/[",}].*/, "", s)
-			return s
-		}
-		FNR == NR {
-			key = value("case") " " value("op") " " value("heap") " " value("size")
-			if (key ~ /^(warm|close|cold) /) was[key] = value("p50")
-			next
-		}
-		{ sub(/\r$/, "") }
-		$1 == "result" {
-			row = $2 " " $3 " " $4 " " $5
-			off = was[row] ? 100 * $7 / was[row] - 100 : 0
-			limit = $4 == "stock" ? 5 : 2
-			printf "# %s: %d, %s\n", row, $7, was[row] ? \
-				sprintf("was %d, %+.1f %%", was[row], off) : "no figure in " figures
-			printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? \
-				"ok" : "not ok"), ++n, row
-			delete was[row]
-		}
-		END {
-			for (row in was) printf "not ok %d %s is no longer measured\n", ++n, row
-			print "1.." n
-		}' "$TOP/$figures" "$report"
+	(cd "$TOP" && awk -v table=guard -f "$HARNESS/bench/tables.awk" "$figures" "$report")
 }
 
 compare() {	# REF
@@ -105,24 +79,12 @@ compare() {	# REF
 	cp -a "$TOP/tools/harness" "$old/tools/"
 	for tree in "$old" "$TOP"; do
 		say "== the heap of $([ "$tree" = "$TOP" ] && echo "the working tree" || echo "$1")"
-		BENCH_RUN=compare BENCH_ARGS="--heap system ${BENCH_ARGS:-}" \
+		BENCH_RUN=compare BENCH_ARGS="-h system ${BENCH_ARGS:-}" \
 			"$tree/tools/harness/bench/bench.sh" >/dev/null ||
 			die "it cannot be measured with the programs of the working tree"
 	done
-	awk -v ref="$1" '
-		function human(size) { return size >= 1048576 ? size / 1048576 " MiB" : size / 1024 " KiB" }
-		{ sub(/\r$/, "") }
-		$1 != "result" { next }
-		{ row = $2 ($2 == $3 ? "" : " " $3) SUBSEP $5 }
-		FNR == NR { was[row] = $7; next }
-		!n++ { printf "%-13s %8s %12s %12s %8s\n", "case", "size", ref, "now", "ratio" }
-		{
-			split(row, part, SUBSEP)
-			ratio = was[row] ? $7 / was[row] : 0
-			printf "%-13s %8s %12s %12d %8s%s\n", part[1], human(part[2]),
-				((row in was) ? was[row] : "-"), $7, (ratio ? sprintf("%.3f", ratio) : "-"),
-				(ratio >= 1.02 ? "  slower" : ratio && ratio <= 0.98 ? "  faster" : "")
-		}' "$old/out/runs/compare/report.log" "$OUT/runs/compare/report.log"
+	awk -v table=compare -v name="$1" -f "$HARNESS/bench/tables.awk" \
+		"$old/out/runs/compare/report.log" "$OUT/runs/compare/report.log"
 	rm -rf "$OUT/compare"
 }
 

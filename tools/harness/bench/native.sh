@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # native.sh: measure the pooled heap beside the kernel's own in real time
-# (bench/heap-native.c), in a kernel that is a program of this machine (User Mode Linux).  It
+# (bench/heap-bench.c), in a kernel that is a program of this machine (User Mode Linux).  It
 # needs no root, QEMU or KVM.  It prints a table of ratios, writes out/bench-native.json and
 # draws out/bench-native.svg.  ROWS="loop frames" and SIZES="1M 8M" measure a part, into
 # out/bench-native-part.json.  IDLE=50 accepts a machine that is half busy.
@@ -95,9 +95,9 @@ lock 5 native
 cpus
 check_host
 args=
-[ -z "${ROWS:-}" ] || args+=" --case ${ROWS// /,}"
+[ -z "${ROWS:-}" ] || args+=" -c ${ROWS// /,}"
 # shellcheck disable=SC2086 # a list of sizes
-[ -z "${SIZES:-}" ] || args+=" --size $(numfmt --from=iec $SIZES | paste -sd ,)"
+[ -z "${SIZES:-}" ] || args+=" -s $(numfmt --from=iec $SIZES | paste -sd ,)"
 
 running=()
 trap 'kill "${running[@]}" 2>/dev/null || true; wait' EXIT
@@ -110,18 +110,18 @@ running+=("$!")
 export GUEST_MEM=$memory GUEST_CPUS=2 GUEST_POLL=1
 # The processors are given their places before what is measured begins.
 "$HARNESS/guest/boot.sh" native smp native < <(printf '%s\n' "settle 10 sleep 1" \
-	"heap-native 300 taskset 1 heap-native --unit tsc --zero-method direct$args") &
+	"heap-native 300 taskset 1 heap-bench$args native") &
 running+=("$!")
 wait "$!" || exit 1
 report=$run/report.log
 grep -qax '@@END heap-native exit=0' "$report" ||
-	{ grep -av '^native ' "$report" | tail -n 20 >&2; die "heap-native failed"; }
+	{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-native failed"; }
 
 name=bench-native${args:+-part}
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-awk -v kernel="$(cat "$OUT/native/version")" -v sources="$(sources_id)" -v cpu="$processor" \
-	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \
-	-f "$HARNESS/bench/native.awk" "$report" || die "there are no results"
+awk -v table=native -v kernel="$(cat "$OUT/native/version")" -v sources="$(sources_id)" \
+	-v machine="uml, $processor" -v cpu="$processor" -v unit=ns -v json="$TOP/out/$name.json" \
+	-v plot="$run/plot.dat" -f "$HARNESS/bench/tables.awk" "$report" || die "there are no results"
 say "written: $TOP/out/$name.json"
 if [ -z "$args" ]; then
 	gnuplot -e "data='$run/plot.dat'; out='$TOP/out/$name.svg'; cpu='$processor'" "$HARNESS/bench/native.gp"

@@ -9,7 +9,7 @@
 work=$OUT/try-test
 lock_out
 "$HARNESS/kernel/deps.sh" run
-name=$("$HARNESS/distro/debian-kernel.sh" "$1" system_pooled heap-try)
+name=$("$HARNESS/distro/debian-kernel.sh" "$1" system_pooled heap-bench)
 bin=$OUT/$name/bin
 release=$(cat "$OUT/$name/version")
 module=out/module/$release/system_heap_pooled.ko
@@ -63,7 +63,7 @@ programs() {
 		echo "dir /repo/$dir 755 0 0"
 		echo "dir /other/$dir 755 0 0"
 	done
-	echo "file /repo/out/try/heap-try $bin/heap-try 755 0 0"
+	echo "file /repo/out/try/heap-bench $bin/heap-bench 755 0 0"
 	echo "file /repo/$module $bin/system_heap_pooled.ko 644 0 0"
 	echo "file /other/$module $work/other.ko 644 0 0"
 	echo "slink /usr/bin/env /bin/busybox 777 0 0"

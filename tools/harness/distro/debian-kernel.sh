@@ -54,7 +54,7 @@ compile() {	# SOURCE [FLAG...]
 	program=$(basename "$1" .c)${suffix:-}
 	"${cross}gcc" -O2 -Wall -static -pthread "-DHEAP_NAME=\"$heap\"" \
 		-DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK=\"system\" \
-		-I "$HARNESS/bench" -I "$ours" "${@:2}" -o "$made/$program" "$1" -lm \
+		-I "$ours" "${@:2}" -o "$made/$program" "$1" -lm \
 		>>"$log" 2>&1 || { tail -n 20 "$log" >&2; die "compiling $1 failed ($log)"; }
 	keep "$made/$program" "$program"
 }

@@ -5,28 +5,33 @@
  *   parent  descriptors of 8 MiB and 1 MiB, the latter twice, and mapped
  *   child   the 8 MiB mapped, without a descriptor; 2 MiB of its own, mapped only
  */
+#include <err.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "bench.h"
+#include "dma_heap_util.h"
+
+/* It fails as well if there is no such buffer. */
+static void map(int buf, size_t len)
+{
+	if (!buf_map(buf, len))
+		err(1, "a buffer of %zu bytes", len);
+}
 
 int main(void)
 {
-	int heap, shared, own;
+	int heap = heap_open(), shared = heap_alloc(heap, 8 * MIB), own;
 
-	progname = "heap-hold";
-	heap = must_open(HEAP_NAME);
-	shared = must_alloc(heap, 8 * MIB);
 	prctl(PR_SET_NAME, "hold parent");
 	if (fork()) {
-		must_map(dup(must_alloc(heap, MIB)), MIB);
+		map(dup(heap_alloc(heap, MIB)), MIB);
 		pause();
 	}
 	prctl(PR_SET_NAME, "hold child");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	own = must_alloc(heap, 2 * MIB);
-	must_map(shared, 8 * MIB);
-	must_map(own, 2 * MIB);
+	own = heap_alloc(heap, 2 * MIB);
+	map(shared, 8 * MIB);
+	map(own, 2 * MIB);
 	close(shared);
 	close(own);
 	close(open("/tmp/held", O_CREAT | O_WRONLY, 0600));

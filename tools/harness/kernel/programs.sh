@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # programs.sh DIR NAME: compile into out/NAME/bin/ what runs in the guest of kernel NAME:
-# PID 1 (guest/init.c), the programs in bench/, dma-heap, the tests in guest/tests/, and the
+# PID 1 (guest/init.c), bench/heap-bench.c, dma-heap, the tests in guest/tests/, and the
 # selftests of the tree in DIR, by the kernel's own makefiles.  All are static and use that
 # kernel's headers.  The kernel's modules are there, too.
 #
@@ -35,7 +35,7 @@ keep() {	# PROGRAM NAME
 }
 
 compile() {	# SOURCE NAME [FLAG...]
-	ccache "${cross}gcc" -O2 -Wall -static -pthread -isystem "$headers" -I "$HARNESS/bench" -I "$utils" "${@:3}" \
+	ccache "${cross}gcc" -O2 -Wall -static -pthread -isystem "$headers" -I "$utils" "${@:3}" \
 		-c -o "$build/guest/$2.o" "$1" >>"$log" 2>&1 || failed "$1"
 	"${cross}gcc" -static -pthread -o "$build/guest/$2" "$build/guest/$2.o" -lm >>"$log" 2>&1 || failed "$1"
 	grep -A4 "^$1.*warning:" "$log" >&2 || true
@@ -43,9 +43,7 @@ compile() {	# SOURCE NAME [FLAG...]
 }
 
 compile "$HARNESS/guest/init.c" init
-for source in "$HARNESS"/bench/*.c; do
-	[ ! -e "$source" ] || compile "$source" "$(basename "$source" .c)"
-done
+compile "$HARNESS/bench/heap-bench.c" heap-bench
 
 "${cross}gcc" -O2 -Wall -static -isystem "$headers" -o "$build/guest/dma-heap" "$TOP"/tools/dma-heap/*.c \
 	>>"$log" 2>&1 || failed dma-heap

@@ -97,7 +97,7 @@ figures() {
 	local file
 	for file in "${@:2}"; do
 		[ -f "$file" ] || continue
-		awk -v name="$1" -f "$series/figures.awk" "$file"
+		awk -v table=message -v name="$1" -f "$HARNESS/bench/tables.awk" "$file"
 		grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
 			say "$file was measured with other sources"
 		return
