@@ -21,8 +21,8 @@
  * that had been written and closed, and stop at the first one that is not zero.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <err.h>
+#include <glob.h>
 #include <sched.h>
 #include <stdint.h>
 #include <time.h>
@@ -81,6 +81,7 @@ struct row {
 	size_t len;
 	unsigned int arg;
 	enum { ANY, PAGES, POOL } needs;
+	bool drain;			/* before it begins */
 };
 
 static const struct set {
@@ -89,11 +90,11 @@ static const struct set {
 	int nr_heaps;
 	const struct row *rows;
 	bool in_turns;
-	bool drain;			/* before each row */
 	bool noise;			/* stock2 says what that is */
 	const char *thread;		/* whose CPU time counts; NULL: all of the kernel's */
 	uint64_t (*write)(int buf);
-	void (*before)(void), (*after)(void);
+	void (*before)(void);
+	void (*after)(void);
 } *set;
 
 static uint64_t stop_ns;		/* when nothing is measured again */
@@ -121,16 +122,10 @@ static __always_inline int must_alloc(int heap, size_t len)
 	return buf;
 }
 
-static void must_read(const char *path, char *buf, size_t size)
+static void set_param(const char *name, const char *value)
 {
-	if (read_text(path, buf, size) < 0)
-		err(1, "%s", path);
-}
-
-static void must_write(const char *path, const char *text)
-{
-	if (write_text(path, text))
-		err(1, "%s", path);
+	if (heap_set_param_text(name, value))
+		err(1, HEAP_PARAMS "%s", name);
 }
 
 static struct heap_stats must_stats(void)
@@ -201,46 +196,27 @@ static uint64_t cpu_ns(clockid_t clock)
 }
 
 /*
- * "instructions" only means something where the counter (x86: TSC, arm64: CNTVCT)
- * counts them; a loop of known length shows whether it does. The best of several
- * tries counts, for interrupts add instructions of their own.
- */
-static void check_counter(void)
-{
-	const unsigned long rounds = 1000000;
-	double ratio, best = 0;
-	uint64_t start;
-	int i;
-
-	for (i = 0; i < 5; i++) {
-		start = counter();
-		spin(rounds);
-		ratio = (counter() - start) / (2.0 * rounds);
-		if (!i || ratio < best)
-			best = ratio;
-	}
-	if (best < 0.98 || best > 1.02)
-		errx(1, "the counter does not count instructions: %.3f ticks per instruction\n"
-		     "(the deterministic machine does; elsewhere use -u ns)", best);
-}
-
-/*
- * Choose the unit: instructions, ns, or tsc, which is nanoseconds by the counter, where
- * a system call costs too much to read the clock. CPU time is in nanoseconds of the
- * scheduler's clock, which on the deterministic machine runs on the counter.
+ * Choose the unit: ns; tsc, which is ns by the counter, where a system call costs too
+ * much to read the clock; or instructions. These only mean something where the counter
+ * (x86: TSC, arm64: CNTVCT) counts them, as a loop of known length shows. The
+ * scheduler's clock, in which CPU time is, runs on the counter there.
  */
 static void clock_setup(const char *unit)
 {
+	const unsigned long rounds = 20000000;
 	uint64_t ticks, ns;
 
 	if (!strcmp(unit, "instructions")) {
-		check_counter();
-		clock_instructions = true;
 		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 		ticks = counter();
-		spin(20000000);
+		spin(rounds);
 		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - ns;
-		ticks_per_cpu_ns = (double)(counter() - ticks) / ns;
+		ticks = counter() - ticks;
+		if (ticks < 1.96 * rounds || ticks > 2.04 * rounds)
+			errx(1, "the counter counts %.3f, not 1 for an instruction; use -u ns",
+			     ticks / (2.0 * rounds));
+		clock_instructions = true;
+		ticks_per_cpu_ns = (double)ticks / ns;
 	} else if (!strcmp(unit, "tsc")) {
 		ns = now();
 		ticks = counter();
@@ -269,18 +245,16 @@ static unsigned int nr_kthreads;
  */
 static void find_kthreads(const char *name)
 {
-	char path[64], stat[512], *comm, *end;
-	struct dirent *entry;
-	DIR *proc;
+	char stat[512], *comm, *end;
+	glob_t found;
+	size_t i;
 	int ppid;
 
-	proc = opendir("/proc");
-	if (!proc)
+	if (glob("/proc/[0-9]*/stat", GLOB_NOSORT, NULL, &found))
 		err(1, "/proc");
 	nr_kthreads = 0;
-	while ((entry = readdir(proc)) && nr_kthreads < ARRAY_SIZE(kthreads)) {
-		snprintf(path, sizeof(path), "/proc/%.16s/stat", entry->d_name);
-		if (read_text(path, stat, sizeof(stat)) <= 0)
+	for (i = 0; i < found.gl_pathc && nr_kthreads < ARRAY_SIZE(kthreads); i++) {
+		if (read_text(found.gl_pathv[i], stat, sizeof(stat)) <= 0)
 			continue;
 		comm = strchr(stat, '(');
 		end = strrchr(stat, ')');
@@ -290,7 +264,7 @@ static void find_kthreads(const char *name)
 		if (!name || !strcmp(comm + 1, name))
 			kthreads[nr_kthreads++] = cpu_clock(atoi(stat));
 	}
-	closedir(proc);
+	globfree(&found);
 	if (name && !nr_kthreads)
 		errx(1, "no thread %s", name);
 }
@@ -615,8 +589,8 @@ static uint64_t write_lines(int buf)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%d", buf);
-	must_write(HEAP_WRITE, text);
-	must_read(HEAP_WRITE, text, sizeof(text));
+	if (write_text(HEAP_WRITE, text) || read_text(HEAP_WRITE, text, sizeof(text)) < 0)
+		err(1, HEAP_WRITE);
 	return strtoull(text, NULL, 10);
 }
 
@@ -640,8 +614,8 @@ static void take_turn(struct heap *heap, const struct row *row, int at, bool war
 {
 	int i = row->samples[at] ? -2 : 0, n = row->samples[at] ?: 1;
 
-	if (heap->param && heap_set_param_text(heap->param, heap->value))
-		err(1, "%s", heap->param);
+	if (heap->param)
+		set_param(heap->param, heap->value);
 	for (; i < n; i++) {
 		counts = !warm && i >= 0;
 		caught_up();
@@ -806,7 +780,7 @@ static void measure_heaps(struct heap *heaps, int n)
 			fit = nr_fit(&row, heaps, n);
 			if (!row.rounds[at] || !wanted(&row) || !wanted_size(row.len) || !fit)
 				continue;
-			if (set->drain)
+			if (row.drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
 			measure(&row, at, heaps, fit);
 		}
@@ -838,7 +812,7 @@ static struct heap bench_heaps[] = {
 
 static const struct row bench_rows[] = {
 	{
-		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 },
+		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 }, .drain = true,
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
 		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .needs = PAGES,
@@ -864,28 +838,29 @@ static struct heap native_heaps[] = {
 	[EMPTY] = { .name = "empty", .node = "empty" },
 };
 
-#define EACH_SIZE	{ 5, 5, 5, 5, 5 }
-#define SAMPLES		{ 24, 24, 24, 10, 6 }
+/* The pool is empty before the rounds of a size. */
+#define EACH_SIZE	.rounds = { 5, 5, 5, 5, 5 }, .drain = true
+#define SAMPLES		.samples = { 24, 24, 24, 10, 6 }
 
 static const struct row native_rows[] = {
 	{
-		turn_alloc, .rounds = EACH_SIZE, .samples = SAMPLES,
+		turn_alloc, EACH_SIZE, SAMPLES,
 		.figure = { [ALLOC] = { "alloc", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_alloc, .rounds = EACH_SIZE, .samples = SAMPLES, .arg = true,
+		turn_alloc, EACH_SIZE, SAMPLES, .arg = true,
 		.figure = { [USE] = { "write", "write" } }, .needs = PAGES,
 	}, {
-		turn_frames, .rounds = EACH_SIZE, .arg = 4, .needs = PAGES,
+		turn_frames, EACH_SIZE, .arg = 4, .needs = PAGES,
 		.figure = { [USE] = { "frames", "4ms" } },
 	}, {
-		turn_frames, .rounds = EACH_SIZE, .arg = 16, .needs = PAGES,
+		turn_frames, EACH_SIZE, .arg = 16, .needs = PAGES,
 		.figure = { [USE] = { "frames", "16ms" } },
 	}, {
-		turn_loop, .rounds = EACH_SIZE, .arg = 1,
+		turn_loop, EACH_SIZE, .arg = 1,
 		.figure = { [LOOP] = { "loop", "loop" }, [HELD] = { "held", "bytes" },
 			    [THREAD] = { "thread", "cpu" } },
 	}, {
-		turn_loop, .rounds = EACH_SIZE, .arg = 2,
+		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
 	}, {
 		turn_mix, .rounds[NR_SIZES] = 5, .arg = 20201217, .needs = PAGES,
@@ -909,8 +884,7 @@ static void touch_memory(void)
 
 static void native_before(void)
 {
-	must_write(HEAP_PARAMS "zero_method", "direct");
-	find_kthreads(THREAD_NAME);
+	set_param("zero_method", "direct");
 	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (other == MAP_FAILED)
@@ -966,36 +940,40 @@ static void try_before(void)
 	struct heap_stats st;
 
 	check_clock();
-	close(must_open(HEAP_STOCK));
-	close(must_open(HEAP_NAME));
-	find_kthreads(THREAD_NAME);
 	st = must_stats();
 	if (!st.pool_limit_bytes || !st.queue_limit_bytes)
 		errx(1, "pooling is off: pool_limit_mb or queue_limit_mb is 0");
 	printf("limits %lld %lld\n", st.pool_limit_bytes, st.queue_limit_bytes);
 }
 
+/* Read all of a new buffer, and fill it for the next owner to find. */
+static void check_buffer(int heap, size_t len)
+{
+	int buf = must_alloc(heap, len);
+	long long at = buf_check_and_soil(buf);
+
+	if (at == -2)
+		err(1, "mmap of %zu bytes", len);
+	if (at >= 0)
+		errx(1, "STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
+		     at, len);
+	close(buf);
+}
+
 /*
- * Fill every byte, close, and read what comes next; in the first rounds after the
- * thread has zeroed it. Returns the bytes read, and the statistics before and after.
+ * Check buffers of all sizes; the first ones of a size after the thread has zeroed the
+ * last one. Returns the bytes read, and the statistics before and after.
  */
 static long long check(const struct heap *heap, int rounds, struct heap_stats *before,
 		       struct heap_stats *after)
 {
-	int fd = must_open(heap->node), round, i, buf;
-	long long bytes = 0, at;
+	int fd = must_open(heap->node), round, i;
+	long long bytes = 0;
 
 	*before = must_stats();
 	for (i = 0; i < NR_SIZES; i++) {
 		for (round = 0; round < rounds; round++) {
-			buf = must_alloc(fd, sizes[i]);
-			at = buf_check_and_soil(buf);
-			if (at == -2)
-				err(1, "mmap of %zu bytes", sizes[i]);
-			if (at != -1)
-				errx(1, "STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
-				     at, sizes[i]);
-			close(buf);
+			check_buffer(fd, sizes[i]);
 			bytes += sizes[i];
 			if (round < 4)
 				caught_up();
@@ -1015,7 +993,7 @@ static void try_after(void)
 	long long bytes;
 
 	for (heap = &try_heaps[VMAP]; heap <= &try_heaps[DIRECT]; heap++) {
-		must_write(HEAP_PARAMS "zero_method", heap->value);
+		set_param(heap->param, heap->value);
 		bytes = check(heap, 8, &before, &after);
 		printf("checked %s %lld %lld\n", heap->name, bytes,
 		       heap_hit_bytes(&after) - heap_hit_bytes(&before));
@@ -1043,7 +1021,7 @@ static void run_before(void)
 
 	if (strcmp(HEAP_STOCK, HEAP_NAME))
 		return;
-	must_read(HEAP_PARAMS "pool_limit_mb", limit, sizeof(limit));
+	snprintf(limit, sizeof(limit), "%ld", heap_param("pool_limit_mb"));
 	run_heaps[STOCK].param = "pool_limit_mb";
 	run_heaps[STOCK].value = "0";
 	run_heaps[SYSTEM].param = "pool_limit_mb";
@@ -1074,18 +1052,20 @@ static void run_after(void)
 
 static const struct set sets[] = {
 	{
-		"bench", "instructions", bench_heaps, ARRAY_SIZE(bench_heaps), bench_rows,
-		.drain = true,
+		.name = "bench", .unit = "instructions", .rows = bench_rows,
+		.heaps = bench_heaps, .nr_heaps = ARRAY_SIZE(bench_heaps),
 	}, {
-		"native", "tsc", native_heaps, ARRAY_SIZE(native_heaps), native_rows,
-		.in_turns = true, .drain = true, .noise = true, .write = write_lines,
-		.before = native_before,
+		.name = "native", .unit = "tsc", .rows = native_rows, .in_turns = true,
+		.heaps = native_heaps, .nr_heaps = ARRAY_SIZE(native_heaps), .noise = true,
+		.thread = THREAD_NAME, .write = write_lines, .before = native_before,
 	}, {
-		"try", "ns", try_heaps, ARRAY_SIZE(try_heaps), try_rows, .in_turns = true,
+		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
+		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
 		.thread = THREAD_NAME, .write = map_and_write, .before = try_before,
 		.after = try_after,
 	}, {
-		"run", "instructions", run_heaps, ARRAY_SIZE(run_heaps), run_rows,
+		.name = "run", .unit = "instructions", .rows = run_rows,
+		.heaps = run_heaps, .nr_heaps = ARRAY_SIZE(run_heaps),
 		.before = run_before, .after = run_after,
 	},
 };
@@ -1123,6 +1103,8 @@ int main(int argc, char **argv)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
 	clock_setup(unit ?: set->unit);
+	if (set->thread)
+		find_kthreads(set->thread);
 	if (set->before)
 		set->before();
 	measure_set();
