@@ -723,17 +723,11 @@ static void measure(const struct row *row, int at, struct heap *heaps, int n)
 /* Whether @name is in @list, which has commas; no list has everything */
 static bool in_list(const char *list, const char *name)
 {
-	size_t len;
+	char all[256], one[64];
 
-	if (!list)
-		return true;
-	len = strlen(name);
-	for (; list; list = strchr(list, ',')) {
-		list += *list == ',';
-		if (!strncmp(list, name, len) && (!list[len] || list[len] == ','))
-			return true;
-	}
-	return false;
+	snprintf(all, sizeof(all), ",%s,", list ?: name);
+	snprintf(one, sizeof(one), ",%s,", name);
+	return strstr(all, one);
 }
 
 /* A trace has no size. */
