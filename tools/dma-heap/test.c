@@ -44,7 +44,7 @@ static bool is_right(const struct buffer *b, const char *when)
 		if (b->data[i] == want)
 			continue;
 		snprintf(fault, sizeof(fault),
-			 "%s: byte %zu of %zu has 0x%llx instead of 0x%llx",
+			 "%s: at byte %zu of %zu is 0x%llx instead of 0x%llx",
 			 when, i * sizeof(*b->data), b->len,
 			 b->data[i], want);
 		return false;
@@ -65,7 +65,7 @@ static bool open_buffer(int heap, struct buffer *b, size_t len)
 	}
 	real_len = lseek(b->fd, 0, SEEK_END);
 	if (real_len != (off_t)len) {
-		snprintf(fault, sizeof(fault), "a buffer of %zu bytes has %lld",
+		snprintf(fault, sizeof(fault), "a buffer of %zu bytes is %lld bytes long",
 			 len, (long long)real_len);
 		return false;
 	}

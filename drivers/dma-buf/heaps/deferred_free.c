@@ -31,7 +31,7 @@
  * @nr_zero:	the same in base pages
  * @nr_pages:	base pages to cache, of @pages and @nr_fetch
  * @nr_fetch:	[node] single pages to fetch in place of freed ones
- * @pages:	head pages; the last one may exceed %HEAP_ZERO_BATCH base pages
+ * @pages:	head pages; the last one may take it past %HEAP_ZERO_BATCH base pages
  * @map:	for heap_zero_pages()
  */
 struct heap_batch {
@@ -230,9 +230,10 @@ static unsigned long deferred_free_run(struct deferred_free *queue,
 }
 
 /*
- * Returns how many base pages to work on now: those queued for a whole tick. A task
- * that allocates and closes in a loop may reuse younger pages at once. Its CPU still
- * caches these pages, and the thread would compete for memory bandwidth.
+ * Returns how many base pages to work on now: those queued for a whole tick, or all
+ * if the queue is more than half full. A task that allocates and closes in a loop may
+ * reuse younger pages at once. Its CPU still caches these pages, and the thread would
+ * compete for memory bandwidth.
  */
 static unsigned long deferred_free_look(struct deferred_free *queue)
 {
@@ -243,7 +244,7 @@ static unsigned long deferred_free_look(struct deferred_free *queue)
 	if (queue->nr_pages > READ_ONCE(queue->limit) / 2)
 		due = queue->nr_pages;
 	queue->low = queue->nr_pages;
-	/* A buffer a tick is not a loop, and the thread can keep up with that. */
+	/* The thread can keep up with one reused buffer a tick. */
 	if (queue->nr_reused < 2)
 		WRITE_ONCE(queue->behind, false);
 	queue->nr_reused = 0;

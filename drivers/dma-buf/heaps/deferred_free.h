@@ -8,7 +8,7 @@
  * may reuse the pages of the newest buffer.
  *
  * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
- * its last page is dequeued, so that reclaim can free the rest: a shrinker that finds
+ * its last page is dequeued, so that reclaim can free the rest. A shrinker that finds
  * nothing invites the OOM killer. Queued pages count as reclaimable memory of their node
  * until they are dequeued.
  */

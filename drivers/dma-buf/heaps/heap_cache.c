@@ -15,7 +15,7 @@
 
 #include "heap_cache.h"
 
-/* Sizes that IOMMUs map well; the system heap has always used these. */
+/* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
 /* Entries of a page_pool, which allows 16384. STORE_MIN entries take 8 KiB. */
@@ -266,10 +266,8 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 	owned = heap_pp_pages(bin->store, true);
 	nr = min(nr, HOLD_PAGES);
 	for (i = 0; i < nr && heap_cache_bin(cache, pages[i]) == bin; i++) {
-		if (bin->cached + cached == bin->max_cached) {
-			heap_cache_free_page(cache, pages[i]);
-			continue;
-		}
+		if (bin->cached + cached == bin->max_cached)
+			break;
 		page_pool_put_full_page(bin->store, pages[i], true);
 		cached++;
 	}
@@ -278,6 +276,9 @@ static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
 	heap_bin_add(cache, bin, cached);
 	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
 	spin_unlock_bh(&bin->lock);
+	/* The page_pool is full. */
+	if (!i)
+		heap_cache_free_page(cache, pages[i++]);
 
 	return i;
 }

@@ -5,8 +5,8 @@
  * page_pool was made for one consumer in softirq context, but many tasks use a heap. So
  * each bin has two page_pools. Only the heap's thread allocates from @source, which owns
  * a page until heap_cache_free_page(). Only the holder of the bin's spinlock takes pages
- * from @store. Nothing is allocated, reclaimed or zeroed under that lock, so a shrinker
- * may take it and a realtime task does not wait for long.
+ * from @store. No memory is allocated under that lock, so a shrinker may take it. The
+ * cache zeroes nothing under it, so a realtime task does not wait for long.
  *
  * Every cached page is zeroed. A page that no bin owns came from the page allocator;
  * it cannot be cached. The thread frees it and fetches another one in its place.

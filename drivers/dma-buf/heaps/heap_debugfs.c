@@ -104,10 +104,10 @@ void heap_debugfs_register(struct heap_pool *pool)
 {
 	struct dentry *found = debugfs_lookup("dma_heap", NULL), *dir;
 
-	/* The directory may exist already. debugfs_lookup() takes a reference. */
+	/* The directory may exist already. */
 	dir = found ?: debugfs_create_dir("dma_heap", NULL);
 	dir = debugfs_create_dir(pool->name, dir);
-	/* It is an error if the kernel has no debugfs. */
+	/* Without debugfs, it returns an error pointer. */
 	if (!IS_ERR_OR_NULL(found))
 		dput(found);
 	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);

@@ -250,7 +250,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
 /**
  * heap_pool_free - free the pages of a closed buffer, or queue them
  * @pool:	the pool
- * @sgl:	the pages; freed now or later by the callback of heap_pool_create()
+ * @sgl:	the pages; the callback of heap_pool_create() frees @sgl now or later
  *
  * Context: may sleep.
  */

@@ -90,7 +90,8 @@ static inline bool heap_pool_enabled(const struct heap_pool *pool, bool charge)
  * heap_pool_slots - entries to allocate for &heap_sgl.first
  * @len:	of the buffer, in bytes
  *
- * Return: the entries needed when memory is not fragmented, plus one for a chain.
+ * Return: the entries needed when memory is not fragmented, at most
+ * %HEAP_SGL_FIRST_MAX, plus one for a chain.
  */
 static inline unsigned int heap_pool_slots(unsigned long len)
 {

@@ -42,7 +42,7 @@ struct heap_sgl {
 	struct scatterlist first[];
 };
 
-/* A buffer with so many entries fits into a page: 120 MiB of order-8 pages. */
+/* A buffer with this many entries fits into a page: 120 MiB of order-8 pages. */
 #define HEAP_SGL_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 int heap_sgl_chain(struct heap_sgl *sgl);

@@ -3,7 +3,7 @@
  * Zeroing pages in batches
  *
  * A batch of pages is mapped at once and cleared through that mapping. The cost of a
- * mapping, an address range and a later TLB flush, is thus paid once per batch.
+ * mapping (an address range and a later TLB flush) is thus paid once per batch.
  * Highmem needs no special case. Mapping can fail.
  */
 #ifndef _DMABUF_HEAP_ZERO_H
