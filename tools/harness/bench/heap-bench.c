@@ -294,6 +294,18 @@ static bool is_pooled(const struct heap *heap)
 }
 
 /*
+ * Sleep for 1 to 5 ms, each time for another while. A timer tick costs as much as a
+ * call. After pauses of one length, the calls of one heap could meet ticks again and
+ * again, and those of another heap never.
+ */
+static void sleep_off_tick(void)
+{
+	static unsigned int calls;
+
+	usleep(1000 + calls++ * 270 % 4000);
+}
+
+/*
  * Wait until the thread has zeroed what was freed, and sleeps. On the deterministic
  * machine time spent asleep costs nothing. It is the same for every heap: in real time
  * the state of caches is a good part.
@@ -302,7 +314,7 @@ static void caught_up(void)
 {
 	if (!access(HEAP_STATS, R_OK) && heap_wait_idle())
 		errx(1, "the thread did not catch up within 20 seconds");
-	usleep(1000);
+	sleep_off_tick();
 }
 
 static void drained(const struct heap *heap)
@@ -332,11 +344,33 @@ static void turn_alloc(struct heap *heap, const struct row *row)
 	if (row->arg)
 		add(&heap->values[USE], t + set->write(buf));
 	/* The allocation may have woken the thread */
-	usleep(1000);
+	sleep_off_tick();
 	t = now();
 	close(buf);
 	t = now() - t;
 	add(&heap->values[CLOSE], t);
+}
+
+/*
+ * Eight buffers in a row: the CPU caches what the calls need, unlike after a pause.
+ * ALLOC: allocate one. CLOSE: close one
+ */
+static void turn_hot(struct heap *heap, const struct row *row)
+{
+	uint64_t t;
+	int buf[8];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(buf); i++) {
+		t = now();
+		buf[i] = must_alloc(heap->fd, row->len);
+		add(&heap->values[ALLOC], now() - t);
+	}
+	for (i = 0; i < ARRAY_SIZE(buf); i++) {
+		t = now();
+		close(buf[i]);
+		add(&heap->values[CLOSE], now() - t);
+	}
 }
 
 /*
@@ -840,6 +874,9 @@ static const struct row native_rows[] = {
 	{
 		turn_alloc, EACH_SIZE, SAMPLES,
 		.figure = { [ALLOC] = { "alloc", "alloc" }, [CLOSE] = { "close", "close" } },
+	}, {
+		turn_hot, EACH_SIZE, .samples = { 4, 4, 4, 4, 4 },
+		.figure = { [ALLOC] = { "hot", "alloc" }, [CLOSE] = { "hot", "close" } },
 	}, {
 		turn_alloc, EACH_SIZE, SAMPLES, .arg = true,
 		.figure = { [USE] = { "write", "write" } }, .needs = PAGES,
