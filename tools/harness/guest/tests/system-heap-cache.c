@@ -8,19 +8,17 @@
  *
  * Needs a machine to itself, with little memory and no swap.
  */
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "heap_test_util.h"
 #include "heap_pressure_util.h"
 
 /* More would take this test too long */
-#define MAX_MEMORY	(1024 * (long long)MIB)
+#define MAX_MEMORY	(1024 * MIB)
 
 /* Idle pages, and what the files leave free without them */
 #define IDLE		(80 * MIB)
-#define SLACK		(40 * (long long)MIB)
+#define SLACK		(40 * MIB)
 #define MAX_PASSES	64
 
 /* Surfaces of a phone that are opened and closed together, five times a second */
@@ -55,29 +53,24 @@ FIXTURE_VARIANT_ADD(cache, mglru)
 
 FIXTURE_SETUP(cache)
 {
-	const char *missing = heap_missing(&self->params);
 	const char *device = getenv("CACHE_DEV") ?: "/dev/nvme0n1";
 	struct rlimit files = { 2048, 2048 };
-	struct heap_stats st;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!heap_begin(_metadata, &self->params, &self->heap))
+		return;
 	if (meminfo_read("MemTotal") > MAX_MEMORY)
 		SKIP(return, "too much memory to fill");
-	self->heap = heap_open();
-	ASSERT_LE(0, self->heap);
 	/* While it is open, its page cache stays. */
 	self->device = open(device, O_RDONLY | O_CLOEXEC);
 	if (self->device < 0)
 		SKIP(return, "no %s", device);
 	ASSERT_EQ(0, posix_fadvise(self->device, 0, 0, POSIX_FADV_RANDOM));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	ASSERT_LT(0, read_text(RESERVES, self->reserves, sizeof(self->reserves)));
-	ASSERT_LT(0, read_text(LRU_GEN, self->lru_gen, sizeof(self->lru_gen)));
-	ASSERT_EQ(0, write_text(RESERVES, "4096"));
-	ASSERT_EQ(0, write_text(LRU_GEN, variant->lru_gen));
-	write_text("/proc/sys/vm/drop_caches", "3");
-	ASSERT_TRUE(heap_drain_all(&st));
+	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
+				  sizeof(self->reserves)));
+	ASSERT_EQ(0, replace_text(LRU_GEN, variant->lru_gen, self->lru_gen,
+				  sizeof(self->lru_gen)));
+	drop_kernel_caches("3");
 	self->oom_kills = vmstat_read("oom_kill");
 }
 
@@ -86,10 +79,9 @@ FIXTURE_TEARDOWN(cache)
 	EXPECT_EQ(self->oom_kills, vmstat_read("oom_kill"));
 	EXPECT_EQ(0, write_text(RESERVES, self->reserves));
 	EXPECT_EQ(0, write_text(LRU_GEN, self->lru_gen));
-	EXPECT_EQ(0, heap_params_restore(&self->params));
-	write_text("/proc/sys/vm/drop_caches", "3");
 	close(self->device);
-	close(self->heap);
+	drop_kernel_caches("3");
+	heap_end(_metadata, &self->params, self->heap);
 }
 
 /* Read the first @size bytes. Returns how many the device has of them. */
@@ -141,34 +133,30 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 	int passes = env_number("CACHE_PASSES", 6), tries = 3;
 	struct heap_stats before, after;
 	double took[2], ratio;
-	struct bufs b = {};
 	long long size, seen[2];
 
-	ASSERT_EQ(0, heap_set_param("pool_limit_mb", IDLE / MIB));
-	ASSERT_EQ(0, heap_set_param("queue_limit_mb", IDLE / MIB));
+	ASSERT_EQ(0, heap_set_limits(IDLE / MIB, IDLE / MIB));
 	/* A busy host slows the same reads down, but not each time. */
 	do {
 		ASSERT_TRUE(heap_drain_all(&before));
-		write_text("/proc/sys/vm/drop_caches", "3");
-		size = (meminfo_read("MemFree") - SLACK) & -(long long)MIB;
-		ASSERT_LT((long long)IDLE, size);
+		drop_kernel_caches("3");
+		size = (meminfo_read("MemFree") - SLACK) & -MIB;
+		ASSERT_LT(IDLE, size);
 		seen[0] = read_passes(_metadata, self->device, size, passes, &took[0]);
 
-		write_text("/proc/sys/vm/drop_caches", "3");
-		ASSERT_EQ(0, hold(self->heap, &b, IDLE, 960 * KIB));
-		drop(&b, 0);
+		drop_kernel_caches("3");
+		ASSERT_EQ(0, hold_and_drop(self->heap, IDLE, 960 * KIB));
 		ASSERT_EQ(0, heap_wait_idle());
 		ASSERT_EQ(0, heap_stats_read(&before));
-		EXPECT_LE((long long)IDLE / 4 * 3, before.pool_bytes);
+		EXPECT_LE(IDLE / 4 * 3, before.pool_bytes);
 		seen[1] = read_passes(_metadata, self->device, size, passes, &took[1]);
 		ASSERT_EQ(0, heap_stats_read(&after));
 
 		ratio = took[1] / took[0];
 		TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s for the fastest",
-		       size / (long long)MIB, passes, seen[0], took[0]);
+		       size / MIB, passes, seen[0], took[0]);
 		TH_LOG("with %lld MiB cached, %lld MiB at the end: %lld refaults, %.2f s",
-		       before.pool_bytes / (long long)MIB,
-		       after.pool_bytes / (long long)MIB, seen[1], took[1]);
+		       before.pool_bytes / MIB, after.pool_bytes / MIB, seen[1], took[1]);
 		EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
 	} while (ratio > 1.1 && --tries);
 	EXPECT_GE(1.1, ratio);
@@ -177,20 +165,19 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 /* Files that do not fit are read, so that kswapd is at work all the time. */
 TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 {
-	int cycles = env_number("CACHE_CYCLES", 40), fds[NR_SURFACES], i, cycle;
-	long long size = meminfo_read("MemTotal") / 10 * 12 & -(long long)MIB;
+	int cycles = env_number("CACHE_CYCLES", 40), cycle;
+	long long size = meminfo_read("MemTotal") / 10 * 12 & -MIB;
 	long long hits, all, before, *count;
-	struct heap_stats st;
+	struct bufs surfaces = {};
 	double began, sum = 0;
 	pid_t pid;
 
 	count = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)count);
-	pid = fork();
+	pid = fork_child();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		while (read_pass(self->device, size, count) >= size)
 			;
 		_exit(1);
@@ -198,29 +185,25 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 	while (__atomic_load_n(count, __ATOMIC_RELAXED) < size && !waitpid(pid, NULL, WNOHANG))
 		usleep(10000);
 
-	ASSERT_EQ(0, heap_stats_read(&st));
-	hits = heap_hit_bytes(&st);
+	hits = heap_hit_total();
 	all = heap_handed_out();
 	before = refaults();
 	for (cycle = 0; cycle < cycles; cycle++) {
 		began = seconds();
-		for (i = 0; i < NR_SURFACES; i++) {
-			fds[i] = heap_alloc(self->heap, SURFACE_LEN);
-			ASSERT_LE(0, fds[i]);
-		}
+		ASSERT_EQ(0, hold(self->heap, &surfaces, NR_SURFACES * SURFACE_LEN,
+				  SURFACE_LEN));
 		sum += seconds() - began;
 		usleep(50000);
-		for (i = 0; i < NR_SURFACES; i++)
-			close(fds[i]);
+		drop(&surfaces, 0);
 		usleep(150000);
 	}
-	ASSERT_EQ(0, heap_stats_read(&st));
-	hits = heap_hit_bytes(&st) - hits;
+	hits = heap_hit_total() - hits;
 	all = heap_handed_out() - all;
 	TH_LOG("%lld %% of the pages came from the pool, %.1f ms for %d surfaces, %lld refaults",
 	       hits * 100 / all, sum / cycles * 1e3, NR_SURFACES, refaults() - before);
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	waitpid(pid, NULL, 0);
+	/* It reads until it is killed. */
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	kill_child(pid);
 	/* A small queue caps this. With used and idle pages treated alike it was 3 %. */
 	EXPECT_LE(all / 100 * 75, hits);
 }

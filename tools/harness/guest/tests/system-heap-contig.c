@@ -6,16 +6,11 @@
  * Huge pages are asked for after CONTIG_SECONDS of use of the kernel's own heap, and
  * of ours, CONTIG_ROUNDS times.
  */
-#include <dirent.h>
-#include <signal.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
+#include "heap_test_util.h"
+#include "heap_guest_util.h"
 #include "heap_pressure_util.h"
-
-#ifndef HEAP_STOCK
-#define HEAP_STOCK	"stock"
-#endif
 
 #define HUGE_PAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 #define BLOCKS		"/sys/devices/system/memory/"
@@ -31,28 +26,18 @@ FIXTURE(contig)
 
 FIXTURE_SETUP(contig)
 {
-	const char *missing = heap_missing(&self->params);
-	struct heap_stats st;
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->heaps[0] = open("/dev/dma_heap/" HEAP_STOCK, O_RDWR | O_CLOEXEC);
+	if (!heap_begin(_metadata, &self->params, &self->heaps[1]))
+		return;
+	self->heaps[0] = heap_open_name(HEAP_STOCK);
 	if (self->heaps[0] < 0)
 		SKIP(return, "no heap to compare with");
-	self->heaps[1] = heap_open();
-	ASSERT_LE(0, self->heaps[1]);
 	self->rounds = env_number("CONTIG_ROUNDS", 1);
-	ASSERT_TRUE(heap_drain_all(&st));
 }
 
 FIXTURE_TEARDOWN(contig)
 {
-	struct heap_stats st;
-
-	EXPECT_TRUE(heap_drain_all(&st));
-	EXPECT_EQ(0, heap_params_restore(&self->params));
 	close(self->heaps[0]);
-	close(self->heaps[1]);
+	heap_end(_metadata, &self->params, self->heaps[1]);
 }
 
 /* Allocate @nr huge pages and free them. Returns how many there were. */
@@ -116,7 +101,7 @@ static int use_heap(int heap, long long max, double length)
 /* Nine tenths of what is available */
 TEST_F_TIMEOUT(contig, huge_pages, 600)
 {
-	long long got[2], want = meminfo_read("MemAvailable") / 10 * 9 / (2LL * MIB);
+	long long got[2], want = meminfo_read("MemAvailable") / 10 * 9 / (2 * MIB);
 	struct rlimit files = { 2048, 2048 };
 	struct heap_stats st;
 	int round, i;
@@ -134,7 +119,7 @@ TEST_F_TIMEOUT(contig, huge_pages, 600)
 		}
 		TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
 		       want, got[0], HEAP_STOCK, got[1], HEAP_NAME);
-		TH_LOG("which cached %lld MiB", st.pool_bytes / (long long)MIB);
+		TH_LOG("which cached %lld MiB", st.pool_bytes / MIB);
 		EXPECT_LE(got[0], got[1]);
 	}
 }
@@ -178,20 +163,17 @@ TEST_F_TIMEOUT(contig, memory_offline, 300)
 	long long fill = meminfo_read("MemTotal") / 2;
 	int without, with, dropped;
 	struct heap_stats st;
-	struct bufs b = {};
 
 	if (access(BLOCKS "memory0/state", W_OK))
 		SKIP(return, "no memory hotplug");
 	without = take_offline();
-	ASSERT_EQ(0, heap_set_param("pool_limit_mb", fill / MIB));
-	ASSERT_EQ(0, heap_set_param("queue_limit_mb", fill / MIB));
-	ASSERT_EQ(0, hold(self->heaps[1], &b, fill, 4 * MIB));
-	drop(&b, 0);
+	ASSERT_EQ(0, heap_set_limits(fill / MIB, fill / MIB));
+	ASSERT_EQ(0, hold_and_drop(self->heaps[1], fill, 4 * MIB));
 	ASSERT_EQ(0, heap_wait_idle());
 	ASSERT_EQ(0, heap_stats_read(&st));
 	EXPECT_LE(fill / 4 * 3, st.pool_bytes);
 	with = take_offline();
-	write_text("/proc/sys/vm/drop_caches", "2");
+	drop_kernel_caches("2");
 	dropped = take_offline();
 	TH_LOG("%d blocks of memory went offline without a pool, %d with one", without, with);
 	TH_LOG("%d after drop_caches", dropped);

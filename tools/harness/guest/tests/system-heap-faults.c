@@ -9,8 +9,8 @@
  * the cache is in use. The heap's thread reports its failures to nobody, so the
  * contents of its pages are checked by their next owners.
  */
-#include "kselftest_harness.h"
-#include "heap_fault_util.h"
+#include "heap_test_util.h"
+#include "heap_guest_util.h"
 
 /* A sweep that has not ended by then would not end */
 #define MAX_SITES	2000
@@ -32,47 +32,34 @@ static int lowest_fd(void)
 
 FIXTURE_SETUP(faults)
 {
-	const char *missing = heap_missing(&self->params);
-	struct heap_stats st;
-
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!heap_begin(_metadata, &self->params, &self->heap))
+		return;
 	if (!faults_available())
 		SKIP(return, "no fault injection in this kernel");
-	self->heap = heap_open();
-	ASSERT_LE(0, self->heap);
 	self->nth = fail_nth_open();
 	ASSERT_LE(0, self->nth);
 	self->lowest = lowest_fd();
-	ASSERT_TRUE(heap_drain_all(&st));
 	self->misc = misc_reclaimable();
 	ASSERT_EQ(0, faults_on(0));
 }
 
 FIXTURE_TEARDOWN(faults)
 {
-	struct heap_stats st;
-	long long misc;
-
 	faults_off();
-	EXPECT_EQ(0, heap_params_restore(&self->params));
-	EXPECT_TRUE(heap_drain_all(&st));
-	misc = misc_reclaimable();
-	EXPECT_LE(self->misc - MISC_TOLERANCE, misc);
-	EXPECT_GE(self->misc + MISC_TOLERANCE, misc);
 	close(self->nth);
-	close(self->heap);
+	heap_end(_metadata, &self->params, self->heap);
+	expect_near(_metadata, "reclaimable", self->misc, misc_reclaimable(), MISC_TOLERANCE);
 }
 
 /* All buffers are closed: no page of the cache may still be in use */
-static void expect_nothing_lost(struct __test_metadata *_metadata, int lowest,
-				unsigned int n)
+static void expect_nothing_lost(struct __test_metadata *_metadata,
+				struct _test_data_faults *self, unsigned int n)
 {
 	struct heap_stats st;
 	long long cached = 0;
 	int i;
 
-	EXPECT_EQ(lowest, lowest_fd())
+	EXPECT_EQ(self->lowest, lowest_fd())
 		TH_LOG("descriptor left, fault %u", n);
 	ASSERT_EQ(0, heap_wait_idle());
 	ASSERT_EQ(0, heap_stats_read(&st));
@@ -89,23 +76,8 @@ static const size_t sizes[] = {
 	4 * KIB, 60 * KIB, 68 * KIB, 252 * KIB, MIB, 8 * MIB, 9 * MIB + 60 * KIB
 };
 
-/* Cold: nothing is cached. Warm: as much as is asked for is. */
-static void prepare(struct __test_metadata *_metadata, int heap, size_t len,
-		    bool warm)
-{
-	int buf;
-
-	ASSERT_EQ(0, heap_drain());
-	if (!warm)
-		return;
-	buf = heap_alloc(heap, len);
-	ASSERT_LE(0, buf);
-	ASSERT_EQ(0, close(buf));
-	ASSERT_EQ(0, heap_wait_idle());
-}
-
-static void sweep_alloc(struct __test_metadata *_metadata, int heap, int nth,
-			int lowest, size_t len, bool warm)
+static void sweep_alloc(struct __test_metadata *_metadata,
+			struct _test_data_faults *self, size_t len, bool warm)
 {
 	unsigned int n, failed = 0;
 	int injected = 1;
@@ -113,10 +85,12 @@ static void sweep_alloc(struct __test_metadata *_metadata, int heap, int nth,
 	for (n = 1; injected && n < MAX_SITES; n++) {
 		int buf;
 
-		prepare(_metadata, heap, len, warm);
-		ASSERT_EQ(0, fail_nth_set(nth, n));
-		buf = heap_alloc(heap, len);
-		injected = fail_nth_end(nth);
+		ASSERT_EQ(0, heap_drain());
+		if (warm)
+			heap_warm(_metadata, self->heap, len);
+		ASSERT_EQ(0, fail_nth_set(self->nth, n));
+		buf = heap_alloc(self->heap, len);
+		injected = fail_nth_end(self->nth);
 		ASSERT_LE(0, injected);
 		if (buf >= 0) {
 			EXPECT_EQ(-1, buf_check_and_soil(buf))
@@ -128,30 +102,21 @@ static void sweep_alloc(struct __test_metadata *_metadata, int heap, int nth,
 			EXPECT_EQ(1, injected);
 			failed++;
 		}
-		expect_nothing_lost(_metadata, lowest, n);
+		expect_nothing_lost(_metadata, self, n);
 	}
 	EXPECT_EQ(0, injected);
 	EXPECT_LT(0, failed);
-	TH_LOG("ALLOC of %zu KiB, %s: %u sites, %u of them fatal", len / KIB,
+	TH_LOG("ALLOC of %zu bytes, %s: %u sites, %u of them fatal", len,
 	       warm ? "warm" : "cold", n - 2, failed);
 }
 
-TEST_F_TIMEOUT(faults, alloc_cold, 120)
+/* Cold: nothing is cached. Warm: as much as is asked for is. */
+TEST_F_TIMEOUT(faults, alloc, 240)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		sweep_alloc(_metadata, self->heap, self->nth, self->lowest,
-			    sizes[i], false);
-}
-
-TEST_F_TIMEOUT(faults, alloc_warm, 120)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		sweep_alloc(_metadata, self->heap, self->nth, self->lowest,
-			    sizes[i], true);
+	for (i = 0; i < 2 * ARRAY_SIZE(sizes); i++)
+		sweep_alloc(_metadata, self, sizes[i / 2], i % 2);
 }
 
 TEST_F_TIMEOUT(faults, alloc_unpooled, 120)
@@ -160,8 +125,7 @@ TEST_F_TIMEOUT(faults, alloc_unpooled, 120)
 
 	ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		sweep_alloc(_metadata, self->heap, self->nth, self->lowest,
-			    sizes[i], false);
+		sweep_alloc(_metadata, self, sizes[i], false);
 }
 
 /* Closing has nobody to report to: it must not need what it may not get */
@@ -178,18 +142,16 @@ TEST_F_TIMEOUT(faults, close, 60)
 					    self->params.queue_limit_mb));
 		reached = 0;
 		for (n = 1; injected && n < MAX_SITES; n++) {
-			buf = heap_alloc(self->heap, len);
-			ASSERT_LE(0, buf);
-			EXPECT_EQ(-1, buf_check_and_soil(buf));
+			buf = heap_get(_metadata, self->heap, len);
 			ASSERT_EQ(0, fail_nth_set(self->nth, n));
 			EXPECT_EQ(0, close(buf));
 			injected = fail_nth_end(self->nth);
 			ASSERT_LE(0, injected);
 			reached += injected;
-			expect_nothing_lost(_metadata, self->lowest, n);
+			expect_nothing_lost(_metadata, self, n);
 		}
 		EXPECT_EQ(0, injected);
-		TH_LOG("close of %zu KiB, %s: %u sites", len / KIB,
+		TH_LOG("close of %zu bytes, %s: %u sites", len,
 		       i % 2 ? "freed at once" : "queued", reached);
 	}
 }
@@ -202,13 +164,8 @@ static void rounds(struct __test_metadata *_metadata, int heap, int nr,
 
 	ASSERT_EQ(0, faults_on(percent));
 	for (round = 0; round < nr; round++) {
-		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++) {
-			bufs[i] = heap_alloc(heap, sizes[i % 6]);
-			ASSERT_LE(0, bufs[i]);
-			EXPECT_EQ(-1, buf_check_and_soil(bufs[i]))
-				TH_LOG("round %d, %u %% failing", round,
-				       percent);
-		}
+		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
+			bufs[i] = heap_get(_metadata, heap, sizes[i % 6]);
 		for (i = 0; i < (int)ARRAY_SIZE(bufs); i++)
 			close(bufs[i]);
 		/* What the thread could not zero must not be cached */
@@ -231,11 +188,9 @@ TEST_F_TIMEOUT(faults, thread_cannot_map, 120)
 		rounds(_metadata, self->heap, 4, percents[i]);
 		ASSERT_EQ(0, heap_stats_read(&after));
 		EXPECT_LT(before.zero_failed_bytes, after.zero_failed_bytes);
-		TH_LOG("%u %% failing: %lld KiB zeroed, %lld KiB given up",
-		       percents[i],
-		       (after.zeroed_bytes - before.zeroed_bytes) / 1024,
-		       (after.zero_failed_bytes -
-			before.zero_failed_bytes) / 1024);
+		TH_LOG("%u %% failing: %lld bytes zeroed, %lld bytes freed", percents[i],
+		       after.zeroed_bytes - before.zeroed_bytes,
+		       after.zero_failed_bytes - before.zero_failed_bytes);
 	}
 	ASSERT_EQ(0, faults_for(thread, false));
 	/*

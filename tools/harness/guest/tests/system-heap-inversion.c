@@ -7,16 +7,10 @@
  * computes meanwhile, so a task that is preempted with a lock held makes no progress.
  */
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
-#include "heap_pool_util.h"
-
-#ifndef HEAP_STOCK
-#define HEAP_STOCK	"stock"
-#endif
+#include "heap_test_util.h"
+#include "heap_guest_util.h"
 
 #define LEN		(60 * KIB)
 #define HOGS		2
@@ -52,21 +46,17 @@ FIXTURE_VARIANT_ADD(inversion, idle)
 
 FIXTURE_SETUP(inversion)
 {
-	const char *missing = heap_missing(&self->params);
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->heaps[0] = open("/dev/dma_heap/" HEAP_STOCK, O_RDWR | O_CLOEXEC);
+	if (!heap_begin(_metadata, &self->params, &self->heaps[1]))
+		return;
+	self->heaps[0] = heap_open_name(HEAP_STOCK);
 	if (self->heaps[0] < 0)
 		SKIP(return, "no heap to compare with");
-	self->heaps[1] = heap_open();
-	ASSERT_LE(0, self->heaps[1]);
 }
 
 FIXTURE_TEARDOWN(inversion)
 {
 	close(self->heaps[0]);
-	close(self->heaps[1]);
+	heap_end(_metadata, &self->params, self->heaps[1]);
 }
 
 /* Allocate and close at a low priority, or compute without a @heap. */
@@ -74,12 +64,11 @@ static pid_t start(int cpu, int heap, int policy, int nice)
 {
 	struct sched_param param = {};
 	cpu_set_t set;
-	pid_t pid = fork();
+	pid_t pid = fork_child();
 	int bufs[16], i;
 
 	if (pid)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);

@@ -10,15 +10,14 @@
 #include <sys/syscall.h>
 #include <linux/mempolicy.h>
 
-#include "kselftest_harness.h"
-#include "heap_pressure_util.h"
+#include "heap_test_util.h"
+#include "heap_guest_util.h"
 
-#define CGROUPS		"/sys/fs/cgroup"
 #define CGROUP		CGROUPS "/dma-heap-test-nodes"
 
 #define LEN		(16 * MIB)
 /* Others use this memory as well; in bytes */
-#define HELD_TOLERANCE	((long long)(512 * KIB))
+#define HELD_TOLERANCE	(512 * KIB)
 
 struct place {
 	int cpu, node;
@@ -93,56 +92,36 @@ static int set_policy(int mode, const struct place *places, int node)
 		       mask ? 8 * sizeof(mask) : 0);
 }
 
-static int enter_cgroup(const char *cgroup)
+FIXTURE(nodes)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
-	return write_text(path, "0");
-}
-
-struct setup {
 	struct heap_params params;
 	struct place places[2];
 	long long held[2];	/* by others */
 	int heap;
 };
 
-FIXTURE(nodes)
-{
-	struct setup s;
-};
-
 FIXTURE_SETUP(nodes)
 {
-	struct setup *s = &self->s;
-	const char *missing = heap_missing(&s->params);
-	struct heap_stats st;
 	int i;
 
-	if (missing)
-		SKIP(return, "%s", missing);
-	if (find_places(s->places) < 2)
+	if (!heap_begin(_metadata, &self->params, &self->heap))
+		return;
+	if (find_places(self->places) < 2)
 		SKIP(return, "all CPUs are on one node");
-	s->heap = heap_open();
-	ASSERT_LE(0, s->heap);
-	ASSERT_TRUE(heap_drain_all(&st));
 	for (i = 0; i < 2; i++) {
-		s->held[i] = held_on(s->places[i].node);
-		ASSERT_LE(0, s->held[i]);
+		self->held[i] = held_on(self->places[i].node);
+		ASSERT_LE(0, self->held[i]);
 	}
 }
 
 FIXTURE_TEARDOWN(nodes)
 {
 	EXPECT_EQ(0, set_policy(MPOL_DEFAULT, NULL, -1));
-	EXPECT_EQ(0, heap_params_restore(&self->s.params));
-	EXPECT_EQ(0, heap_drain());
-	close(self->s.heap);
+	heap_end(_metadata, &self->params, self->heap);
 }
 
 /* Expect this much queued or cached on each node */
-static void expect_held(struct __test_metadata *_metadata, struct setup *s,
+static void expect_held(struct __test_metadata *_metadata, struct _test_data_nodes *self,
 			long long on_0, long long on_1)
 {
 	long long wanted[2] = { on_0, on_1 }, held;
@@ -150,94 +129,83 @@ static void expect_held(struct __test_metadata *_metadata, struct setup *s,
 
 	ASSERT_EQ(0, heap_wait_idle());
 	for (i = 0; i < 2; i++) {
-		held = held_on(s->places[i].node) - s->held[i];
-		EXPECT_LE(wanted[i] - HELD_TOLERANCE, held)
-			TH_LOG("node %d", s->places[i].node);
-		EXPECT_GE(wanted[i] + HELD_TOLERANCE, held)
-			TH_LOG("node %d", s->places[i].node);
+		held = held_on(self->places[i].node) - self->held[i];
+		expect_near(_metadata, i ? "held on the second node" :
+			    "held on the first node", wanted[i], held, HELD_TOLERANCE);
 	}
 }
 
 /* Cache a buffer's pages on a node */
-static void fill_node(struct __test_metadata *_metadata, struct setup *s, int i)
+static void fill_node(struct __test_metadata *_metadata, struct _test_data_nodes *self, int i)
 {
-	ASSERT_EQ(0, run_on(s->places[i].cpu));
-	ASSERT_EQ(0, close(heap_alloc(s->heap, LEN)));
-	ASSERT_EQ(0, heap_wait_idle());
+	ASSERT_EQ(0, run_on(self->places[i].cpu));
+	heap_warm(_metadata, self->heap, LEN);
 }
 
 /* Pages of the task's node are cached there, and are taken from there */
 TEST_F_TIMEOUT(nodes, own_pools, 60)
 {
-	struct heap_stats before, after;
-	struct setup *s = &self->s;
+	struct heap_stats st;
+	long long hits;
 	int buf, i;
 
-	fill_node(_metadata, s, 0);
-	expect_held(_metadata, s, LEN, 0);
-	fill_node(_metadata, s, 1);
-	expect_held(_metadata, s, LEN, LEN);
+	fill_node(_metadata, self, 0);
+	expect_held(_metadata, self, LEN, 0);
+	fill_node(_metadata, self, 1);
+	expect_held(_metadata, self, LEN, LEN);
 
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, run_on(s->places[i].cpu));
-		ASSERT_EQ(0, heap_stats_read(&before));
-		buf = heap_alloc(s->heap, LEN);
-		ASSERT_LE(0, buf);
-		ASSERT_EQ(0, heap_stats_read(&after));
-		EXPECT_LT(heap_hits(&before), heap_hits(&after));
-		expect_held(_metadata, s, i ? LEN : 0, i ? 0 : LEN);
+		ASSERT_EQ(0, run_on(self->places[i].cpu));
+		hits = heap_hit_total();
+		buf = heap_get(_metadata, self->heap, LEN);
+		EXPECT_LT(hits, heap_hit_total());
+		expect_held(_metadata, self, i ? LEN : 0, i ? 0 : LEN);
 		/* Wherever it is closed, the pages go home */
-		ASSERT_EQ(0, run_on(s->places[!i].cpu));
-		EXPECT_EQ(-1, buf_check_and_soil(buf));
+		ASSERT_EQ(0, run_on(self->places[!i].cpu));
 		close(buf);
-		expect_held(_metadata, s, LEN, LEN);
+		expect_held(_metadata, self, LEN, LEN);
 	}
-	ASSERT_TRUE(heap_drain_all(&after));
-	expect_held(_metadata, s, 0, 0);
+	ASSERT_TRUE(heap_drain_all(&st));
+	expect_held(_metadata, self, 0, 0);
 }
 
 /* The task's own node has cached pages, but memory must come from the other */
-static void expect_from_1(struct __test_metadata *_metadata, struct setup *s)
+static void expect_from_1(struct __test_metadata *_metadata, struct _test_data_nodes *self)
 {
-	long long before = free_on(s->places[1].node);
+	long long before = free_on(self->places[1].node);
 	int buf;
 
-	buf = heap_alloc(s->heap, LEN);
-	ASSERT_LE(0, buf);
-	EXPECT_LE((long long)LEN / 2, before - free_on(s->places[1].node));
-	expect_held(_metadata, s, LEN, 0);
-	EXPECT_EQ(-1, buf_check_and_soil(buf));
+	buf = heap_get(_metadata, self->heap, LEN);
+	EXPECT_LE(LEN / 2, before - free_on(self->places[1].node));
+	expect_held(_metadata, self, LEN, 0);
 	close(buf);
 }
 
 TEST_F_TIMEOUT(nodes, bound_by_policy, 60)
 {
-	struct setup *s = &self->s;
-
-	fill_node(_metadata, s, 0);
-	ASSERT_EQ(0, set_policy(MPOL_BIND, NULL, s->places[1].node));
-	expect_from_1(_metadata, s);
+	fill_node(_metadata, self, 0);
+	ASSERT_EQ(0, set_policy(MPOL_BIND, NULL, self->places[1].node));
+	expect_from_1(_metadata, self);
 	ASSERT_EQ(0, set_policy(MPOL_DEFAULT, NULL, -1));
 	/* The thread caches other pages of that node in their place. */
-	expect_held(_metadata, s, LEN, LEN);
+	expect_held(_metadata, self, LEN, LEN);
 }
 
 TEST_F_TIMEOUT(nodes, bound_by_cpuset, 60)
 {
-	struct setup *s = &self->s;
 	char text[16];
 
 	if (write_text(CGROUPS "/cgroup.subtree_control", "+cpuset"))
 		SKIP(return, "no cpuset controller in " CGROUPS);
 	rmdir(CGROUP);
 	ASSERT_EQ(0, mkdir(CGROUP, 0755));
-	snprintf(text, sizeof(text), "%d", s->places[1].node);
+	snprintf(text, sizeof(text), "%d", self->places[1].node);
 	EXPECT_EQ(0, write_text(CGROUP "/cpuset.mems", text));
 
-	fill_node(_metadata, s, 0);
+	fill_node(_metadata, self, 0);
 	EXPECT_EQ(0, enter_cgroup(CGROUP));
-	ASSERT_EQ(0, run_on(s->places[0].cpu));
-	expect_from_1(_metadata, s);
+	ASSERT_EQ(0, run_on(self->places[0].cpu));
+	expect_from_1(_metadata, self);
 	EXPECT_EQ(0, enter_cgroup(CGROUPS));
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
@@ -245,41 +213,20 @@ TEST_F_TIMEOUT(nodes, bound_by_cpuset, 60)
 /* Each page of a buffer is counted where it is */
 TEST_F_TIMEOUT(nodes, interleaved, 60)
 {
-	struct setup *s = &self->s;
 	long long before[2];
 	int buf, i;
 
 	for (i = 0; i < 2; i++)
-		before[i] = free_on(s->places[i].node);
-	ASSERT_EQ(0, set_policy(MPOL_INTERLEAVE, s->places, -1));
-	buf = heap_alloc(s->heap, LEN);
+		before[i] = free_on(self->places[i].node);
+	ASSERT_EQ(0, set_policy(MPOL_INTERLEAVE, self->places, -1));
+	buf = heap_alloc(self->heap, LEN);
 	ASSERT_LE(0, buf);
 	ASSERT_EQ(0, set_policy(MPOL_DEFAULT, NULL, -1));
 	for (i = 0; i < 2; i++)
-		EXPECT_LE((long long)LEN / 4,
-			  before[i] - free_on(s->places[i].node));
+		EXPECT_LE(LEN / 4,
+			  before[i] - free_on(self->places[i].node));
 	close(buf);
-	expect_held(_metadata, s, LEN / 2, LEN / 2);
-}
-
-/* The pool is full of pages of one node when tasks of the other begin to use it. */
-TEST_F_TIMEOUT(nodes, full_of_another_node, 60)
-{
-	static const size_t lens[] = { 960 * KIB, 4 * MIB };
-	struct setup *s = &self->s;
-	long long hits;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(lens); i++) {
-		ASSERT_EQ(0, run_on(s->places[0].cpu));
-		ASSERT_EQ(0, squat(s->heap, lens[i]));
-		ASSERT_EQ(0, run_on(s->places[1].cpu));
-		hits = surface_hits(s->heap);
-		TH_LOG("after buffers of %zu KiB: %lld of %lld MiB came from the pool",
-		       lens[i] / KIB, hits / (long long)MIB, SURFACES / (long long)MIB);
-		EXPECT_LE(SURFACES / 10 * 9, hits);
-		ASSERT_EQ(0, heap_drain());
-	}
+	expect_held(_metadata, self, LEN / 2, LEN / 2);
 }
 
 TEST_HARNESS_MAIN

@@ -7,17 +7,14 @@
  *
  * Needs a machine to itself, with little memory and no swap.
  */
-#include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "kselftest_harness.h"
-#include "heap_fault_util.h"
+#include "heap_test_util.h"
+#include "heap_guest_util.h"
 #include "heap_pressure_util.h"
 
 /* More would take this test too long */
-#define MAX_MEMORY	(2048 * (long long)MIB)
+#define MAX_MEMORY	(2048 * MIB)
 #define MAX_TASKS	64
 #define NR_CHURNERS	4
 #define CHURN_LEN	(32 * MIB)
@@ -80,14 +77,10 @@ FIXTURE_VARIANT_ADD(oom, churning)
 
 FIXTURE_SETUP(oom)
 {
-	const char *missing = heap_missing(&self->params);
-
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!heap_begin(_metadata, &self->params, &self->heap))
+		return;
 	if (meminfo_read("MemTotal") > MAX_MEMORY)
 		SKIP(return, "too much memory to touch");
-	self->heap = heap_open();
-	ASSERT_LE(0, self->heap);
 	self->thread = heap_thread();
 	ASSERT_LT(0, self->thread);
 	self->nice = getpriority(PRIO_PROCESS, self->thread);
@@ -97,21 +90,17 @@ FIXTURE_SETUP(oom)
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shared);
-	ASSERT_LT(0, read_text(RESERVES, self->reserves, sizeof(self->reserves)));
-	ASSERT_EQ(0, write_text(RESERVES, "4096"));
+	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
+				  sizeof(self->reserves)));
 	if (variant->load.queued)
 		ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->thread, 19));
 }
 
 FIXTURE_TEARDOWN(oom)
 {
-	struct heap_stats st;
-
 	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->thread, self->nice));
 	EXPECT_EQ(0, write_text(RESERVES, self->reserves));
-	EXPECT_EQ(0, heap_params_restore(&self->params));
-	EXPECT_TRUE(heap_drain_all(&st));
-	close(self->heap);
+	heap_end(_metadata, &self->params, self->heap);
 }
 
 /* Allocate, touch the ends, close, until told to stop */
@@ -148,11 +137,10 @@ static void want(long long bytes)
 
 static pid_t start(long long bytes)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_child();
 
 	if (pid)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (bytes)
 		want(bytes);
 	else
@@ -200,28 +188,24 @@ static long long touch_together(struct __test_metadata *_metadata, int nr,
 }
 
 /* Returns in how many rounds a task was killed. */
-static int touch_rounds(struct __test_metadata *_metadata, int heap, int nr,
-			int rounds, long long fill,
-			const struct load *load)
+static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom *self,
+			long long fill, const struct load *load)
 {
 	long long bytes, left, most = 0, at_start = 0;
-	struct bufs bufs = {};
 	struct heap_stats st;
 	int round, kills = 0;
 
-	for (round = 0; round < rounds; round++) {
-		write_text("/proc/sys/vm/drop_caches", "3");
+	for (round = 0; round < self->rounds; round++) {
+		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
 		/* Few large buffers: the thread may have begun with one. */
-		ASSERT_EQ(0, hold(heap, &bufs, fill,
-				  load->queued ? fill / 2 : 960 * KIB));
-		drop(&bufs, 0);
+		ASSERT_EQ(0, hold_and_drop(self->heap, fill,
+					   load->queued ? fill / 2 : 960 * KIB));
 		if (!load->queued)
 			ASSERT_EQ(0, heap_wait_idle());
-		bytes = meminfo_read("MemAvailable") -
-			load->churners * (long long)CHURN_LEN;
+		bytes = meminfo_read("MemAvailable") - load->churners * CHURN_LEN;
 		at_start += held();
-		left = touch_together(_metadata, nr, load->churners,
+		left = touch_together(_metadata, self->tasks, load->churners,
 				      bytes / 100 * load->percent);
 		kills += left >= 0;
 		if (left > most)
@@ -229,35 +213,28 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, int nr,
 		if (left < 0)
 			EXPECT_EQ(0, shared->error);
 	}
-	TH_LOG("%d rounds of %d tasks, the heap held %lld MiB", rounds, nr,
-	       at_start / rounds / (long long)MIB);
-	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills,
-	       most / (long long)MIB);
+	TH_LOG("%d rounds of %d tasks, the heap held %lld MiB", self->rounds,
+	       self->tasks, at_start / self->rounds / MIB);
+	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills, most / MIB);
 	return kills;
 }
 
 TEST_F_TIMEOUT(oom, nobody_is_killed, 1200)
 {
 	struct rlimit files = { 2048, 2048 };
-	struct heap_stats st;
 	int kills, others = 0;
 	long long fill;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	fill = meminfo_read("MemTotal") / 3 & -4LL * (long long)MIB;
+	fill = self->params.pool_limit_mb * MIB;
 	if (variant->load.limited) {
-		ASSERT_EQ(0, heap_set_param("pool_limit_mb", fill / MIB));
-		ASSERT_EQ(0, heap_set_param("queue_limit_mb", fill / MIB));
-	} else {
-		ASSERT_EQ(0, heap_stats_read(&st));
-		fill = st.pool_limit_bytes;
+		fill = meminfo_read("MemTotal") / 3 & -4 * MIB;
+		ASSERT_EQ(0, heap_set_limits(fill / MIB, fill / MIB));
 	}
-	kills = touch_rounds(_metadata, self->heap, self->tasks, self->rounds,
-			     fill, &variant->load);
+	kills = touch_rounds(_metadata, self, fill, &variant->load);
 	if (variant->load.compared) {
 		ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
-		others = touch_rounds(_metadata, self->heap, self->tasks,
-				      self->rounds, fill, &variant->load);
+		others = touch_rounds(_metadata, self, fill, &variant->load);
 	}
 	EXPECT_LE(kills, others);
 }

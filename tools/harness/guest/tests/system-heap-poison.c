@@ -4,8 +4,7 @@
  *
  * The test marks it through /sys/kernel/debug/hwpoison (CONFIG_HWPOISON_INJECT).
  */
-#include "kselftest_harness.h"
-#include "heap_pool_util.h"
+#include "heap_test_util.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define HOLD_EVENT	TRACING "events/page_pool/page_pool_state_hold/enable"
@@ -30,23 +29,19 @@ static unsigned long traced_pfn(void)
 	return pfn;
 }
 
-/* Allocate and close buffers. Returns hits of the largest order, or -1. */
-static long long use(int heap)
+/* Allocate and close buffers. Returns hits of the largest order. */
+static long long use(struct __test_metadata *_metadata, int heap)
 {
 	struct heap_stats before, after;
-	int bufs[NR_BUFS], i, ret = 0;
+	int bufs[NR_BUFS], i;
 
-	if (heap_stats_read(&before))
-		return -1;
+	ASSERT_EQ(0, heap_stats_read(&before));
 	for (i = 0; i < NR_BUFS; i++)
-		bufs[i] = heap_alloc(heap, PAGE_BYTES << before.order[0].order);
-	for (i = 0; i < NR_BUFS; i++) {
-		if (bufs[i] < 0 || buf_check_and_soil(bufs[i]) != -1)
-			ret = -1;
+		bufs[i] = heap_get(_metadata, heap, PAGE_BYTES << before.order[0].order);
+	for (i = 0; i < NR_BUFS; i++)
 		close(bufs[i]);
-	}
-	if (ret || heap_wait_idle() || heap_stats_read(&after))
-		return -1;
+	ASSERT_EQ(0, heap_wait_idle());
+	ASSERT_EQ(0, heap_stats_read(&after));
 	return after.order[0].hits - before.order[0].hits;
 }
 
@@ -61,36 +56,30 @@ static int set_poison(const char *file, unsigned long pfn)
 TEST(cached_page)
 {
 	struct heap_params params;
-	const char *missing = heap_missing(&params);
-	struct heap_stats st;
 	unsigned long pfn;
 	int heap;
 
-	if (missing)
-		SKIP(return, "%s", missing);
+	if (!heap_begin(_metadata, &params, &heap))
+		return;
 	if (access(HWPOISON "corrupt-pfn", W_OK) || access(HOLD_EVENT, W_OK))
 		SKIP(return, "no " HWPOISON);
-	heap = heap_open();
-	ASSERT_LE(0, heap);
-	ASSERT_TRUE(heap_drain_all(&st));
 	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
 	ASSERT_EQ(0, write_text(HOLD_EVENT, "1"));
-	ASSERT_LE(0, use(heap));
+	use(_metadata, heap);
 	ASSERT_EQ(0, write_text(HOLD_EVENT, "0"));
-	ASSERT_EQ(NR_BUFS, use(heap));
+	ASSERT_EQ(NR_BUFS, use(_metadata, heap));
 
 	/* A tail page */
 	pfn = traced_pfn() + 3;
 	ASSERT_LT(3, pfn);
 	/* It is marked, though the kernel does not know what to do about it. */
 	set_poison(HWPOISON "corrupt-pfn", pfn);
-	EXPECT_EQ(NR_BUFS - 1, use(heap));
+	EXPECT_EQ(NR_BUFS - 1, use(_metadata, heap));
 	/* Now there is another one in its place. */
-	EXPECT_EQ(NR_BUFS, use(heap));
+	EXPECT_EQ(NR_BUFS, use(_metadata, heap));
 
-	EXPECT_TRUE(heap_drain_all(&st));
+	heap_end(_metadata, &params, heap);
 	set_poison(HWPOISON "unpoison-pfn", pfn);
-	close(heap);
 }
 
 TEST_HARNESS_MAIN

@@ -11,11 +11,7 @@
  * that fail. At the end all memory must be free again. Exits with 0 only if
  * nothing was stale, foreign, lost or killed. Prints its figures, also while it runs.
  */
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "heap_fault_util.h"
-#include "heap_fuzz_util.h"
+#include "heap_guest_util.h"
 #include "heap_pressure_util.h"
 
 /* With two that are killed, 16 tasks that allocate */
@@ -26,6 +22,7 @@
 #define NR_FUZZERS	6
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
+#define MAX_FUZZ_LEN	(4 * MIB)
 
 static struct figures {
 	bool stop;
@@ -34,7 +31,7 @@ static struct figures {
 	unsigned long long refused, fuzzed, kills, pressure, squeezed;
 	unsigned long long changes, errors;
 	int first_error;
-	const char *wrong;	/* what a fuzzer saw go wrong */
+	const char *wrong;	/* what asking for nonsense led to */
 } *fig;
 
 static void count(unsigned long long *what, unsigned long nr)
@@ -68,55 +65,25 @@ static int get(int heap, size_t len, int fail)
 	return buf;
 }
 
-struct held {
-	__u64 *map;
-	size_t size;
-	int fd;
-};
-
-/* Every page has its owner's stamp at both ends, and a pattern in between */
-static void give(struct held *h, __u64 stamp)
+static void give(struct stamped *s)
 {
-	size_t words = PAGE_BYTES / sizeof(__u64), at;
-	__u64 *p;
-
-	for (at = 0; h->map && at < h->size; at += PAGE_BYTES) {
-		p = h->map + at / sizeof(*p);
-		if (p[0] != stamp + at || p[words - 1] != stamp + at)
-			count(&fig->foreign, 1);
-	}
-	if (h->map) {
-		munmap(h->map, h->size);
-		close(h->fd);
-	}
-	h->map = NULL;
+	if (unstamp_buffer(s))
+		count(&fig->foreign, 1);
 }
 
-static void take(struct held *h, int heap, size_t len, __u64 stamp,
+static void take(struct stamped *s, int heap, size_t len, unsigned long long stamp,
 		 int fail)
 {
-	size_t words = PAGE_BYTES / sizeof(__u64), at;
-	__u64 *p;
+	int buf = get(heap, len, fail), ret;
 
-	h->fd = get(heap, len, fail);
-	if (h->fd < 0)
+	if (buf < 0)
 		return;
-	h->size = buf_size(h->fd);
-	h->map = buf_map(h->fd, h->size);
-	if (!h->map) {
-		count(&fig->errors, 1);
-		close(h->fd);
-		return;
-	}
-	if (find_nonzero(h->map, h->size) >= 0)
+	ret = stamp_buffer(s, buf, stamp);
+	if (ret == -EILSEQ)
 		count(&fig->stale, 1);
-	count(&fig->verified, h->size);
-	memset(h->map, 0xa5, h->size);
-	for (at = 0; at < h->size; at += PAGE_BYTES) {
-		p = h->map + at / sizeof(*p);
-		p[0] = stamp + at;
-		p[words - 1] = stamp + at;
-	}
+	else if (ret)
+		count(&fig->errors, 1);
+	count(&fig->verified, s->size);
 }
 
 static void own(unsigned int me)
@@ -125,34 +92,32 @@ static void own(unsigned int me)
 		4 * KIB, 12 * KIB, 64 * KIB, 70000, 300 * KIB, MIB,
 		MIB + 68 * KIB, 2 * MIB, 3 * MIB + 4097,
 	};
-	struct held held[NR_HELD] = {};
-	__u64 stamps[NR_HELD] = {};
-	unsigned int rnd = me * 7919 + 1, n = 0, i;
-	int heap = heap_open(), status, fail = -1;
+	struct stamped held[NR_HELD] = {};
+	unsigned int rnd = me * 7919 + 1, i;
+	int heap = heap_open(), fail = -1;
+	unsigned long long n;
+	pid_t pid;
 
 	if (fig->faults)
 		fail = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
-	while (!stopping()) {
+	for (n = 1; !stopping(); n++) {
 		i = next_random(&rnd) % NR_HELD;
-		give(&held[i], stamps[i]);
-		n++;
-		stamps[i] = (__u64)me << 40 | (__u64)n << 24;
-		take(&held[i], heap, sizes[next_random(&rnd) % 9], stamps[i],
-		     fail);
+		give(&held[i]);
+		take(&held[i], heap, sizes[next_random(&rnd) % ARRAY_SIZE(sizes)],
+		     (unsigned long long)me << 56 | n << 24, fail);
 		/* A child inherits the buffers, and exits without closing any */
 		if (n % 64 == 0) {
-			pid_t pid = fork();
-
+			pid = fork();
 			if (!pid)
 				_exit(0);
 			if (pid > 0 && next_random(&rnd) % 2)
-				waitpid(pid, &status, 0);
+				waitpid(pid, NULL, 0);
 		}
-		while (waitpid(-1, &status, WNOHANG) > 0)
+		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
 	for (i = 0; i < NR_HELD; i++)
-		give(&held[i], stamps[i]);
+		give(&held[i]);
 }
 
 static void churn(unsigned int me)
@@ -175,11 +140,11 @@ static void churn(unsigned int me)
 static void kill_some(unsigned int me)
 {
 	unsigned int rnd = me + 77;
-	int status, heap = heap_open(), held;
+	int heap = heap_open(), held;
 	pid_t pid;
 
 	while (!stopping()) {
-		pid = fork();
+		pid = fork_child();
 		if (!pid) {
 			for (held = 0;; held++) {
 				int buf = heap_alloc(heap, 9 * MIB + 60 * KIB);
@@ -189,8 +154,7 @@ static void kill_some(unsigned int me)
 			}
 		}
 		usleep(next_random(&rnd) % 100000);
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
+		kill_child(pid);
 		count(&fig->kills, 1);
 	}
 }
@@ -199,21 +163,19 @@ static void kill_some(unsigned int me)
 static void squeeze(unsigned int me)
 {
 	long long want;
-	int status;
 	pid_t pid;
 
 	while (!stopping()) {
 		want = meminfo_read("MemAvailable") / 10 * 4;
-		pid = fork();
+		pid = fork_child();
 		if (!pid)
 			_exit(touch_memory(want));
-		waitpid(pid, &status, 0);
 		count(&fig->pressure, 1);
-		if (status)
+		if (wait_child(pid))
 			count(&fig->squeezed, 1);
 		sleep(1);
 		heap_drain();
-		write_text("/proc/sys/vm/drop_caches", "2");
+		drop_kernel_caches("2");
 		count(&fig->pressure, 2);
 		sleep(2 + me % 2);
 	}
@@ -229,38 +191,107 @@ static void change(unsigned int me)
 	while (!stopping()) {
 		heap_set_param_text("zero_method", next_random(&rnd) % 4 ?
 				    "vmap" : "direct");
-		heap_set_param("queue_limit_mb", next_random(&rnd) % 4 ?
-			       p.queue_limit_mb : next_random(&rnd) % 3);
 		/* Not 0: without a pool, a senseless size takes all memory */
-		heap_set_param("pool_limit_mb", next_random(&rnd) % 4 ?
-			       p.pool_limit_mb : 1 + next_random(&rnd) % 31);
+		heap_set_limits(next_random(&rnd) % 4 ? p.pool_limit_mb :
+				1 + next_random(&rnd) % 31,
+				next_random(&rnd) % 4 ? p.queue_limit_mb :
+				next_random(&rnd) % 3);
 		count(&fig->changes, 3);
 		usleep(200000);
 	}
 	heap_params_restore(&p);
 }
 
+static unsigned long long random64(unsigned int *rnd)
+{
+	return (unsigned long long)next_random(rnd) << 32 | next_random(rnd);
+}
+
+/* Sensible lengths, edge cases and nonsense */
+static unsigned long long random_len(unsigned int *rnd, long long memory)
+{
+	static const unsigned long long edges[] = {
+		0, 1, 4095, 4096, 4097, 65535, 65536, 65537, MIB - 1, MIB,
+		MIB + 1, 1ULL << 31, (1ULL << 32) - 1, 1ULL << 32, (1ULL << 32) + 4096,
+		1ULL << 52, (1ULL << 63) - 4096, (1ULL << 63) - 1, 1ULL << 63,
+		~0ULL - 4096, ~0ULL - 4095, ~0ULL,
+	};
+
+	switch (next_random(rnd) % 4) {
+	case 0:
+		return edges[next_random(rnd) % ARRAY_SIZE(edges)];
+	case 1:
+		return random64(rnd) >> next_random(rnd) % 64;
+	case 2:
+		return memory + 1 + next_random(rnd) % (256 * MIB);
+	default:
+		return next_random(rnd) % MAX_FUZZ_LEN;
+	}
+}
+
+/* A length as the kernel sees it: whole pages, truncated to size_t */
+static unsigned long long seen_len(unsigned long long len)
+{
+	return (size_t)((len + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES);
+}
+
+/*
+ * A buffer is given for a sane request only, has the size that was asked for, and is
+ * zero. Returns it, or -1.
+ */
+static int ask(int heap, unsigned int *rnd, unsigned long long memory)
+{
+	struct dma_heap_allocation_data data = {
+		.len = random_len(rnd, memory),
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	unsigned long long len = seen_len(data.len);
+	bool sane;
+
+	/* Lengths that would use up most memory are not the point here */
+	if (len > MAX_FUZZ_LEN && len <= memory)
+		data.len = data.len % MAX_FUZZ_LEN + 1;
+	len = seen_len(data.len);
+	if (next_random(rnd) % 8 == 0)
+		data.fd_flags = next_random(rnd) >> next_random(rnd) % 32;
+	if (next_random(rnd) % 8 == 0)
+		data.heap_flags = random64(rnd) >> next_random(rnd) % 64;
+	sane = !(data.fd_flags & ~(O_ACCMODE | O_CLOEXEC)) && !data.heap_flags;
+	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data)) {
+		if (errno != EINVAL && errno != ENOMEM)
+			fig->wrong = "errno of ALLOC";
+		if (sane && len && len <= MAX_FUZZ_LEN && errno != ENOMEM)
+			fig->wrong = "sane ALLOC refused";
+		return -1;
+	}
+	if (!sane || !len || len > memory)
+		fig->wrong = "senseless ALLOC granted";
+	if (buf_size(data.fd) != len)
+		fig->wrong = "size";
+	if ((data.fd_flags & O_ACCMODE) == O_RDWR && buf_check_and_soil(data.fd) != -1)
+		fig->wrong = "buffer not zero";
+	return data.fd;
+}
+
 static void ask_nonsense(unsigned int me)
 {
-	struct fuzzer f;
-	int slots[NR_FUZZ_SLOTS];
-	unsigned long seen;
+	long long memory = meminfo_read("MemTotal");
+	unsigned int rnd = me * 20201203;
+	int bufs[NR_HELD], heap = heap_open(), i;
 
-	memset(slots, -1, sizeof(slots));
-	if (!fuzz_init(&f, me * 20201203, slots))
-		_exit(1);
+	memset(bufs, -1, sizeof(bufs));
 	while (!stopping()) {
-		for (seen = f.done; f.done < seen + 64; )
-			fuzz_one(&f);
-		count(&fig->fuzzed, f.done - seen);
+		i = next_random(&rnd) % NR_HELD;
+		if (bufs[i] >= 0)
+			close(bufs[i]);
+		bufs[i] = ask(heap, &rnd, memory);
+		count(&fig->fuzzed, 1);
 	}
-	if (f.wrong)
-		fig->wrong = f.wrong;
 }
 
 static void start(pid_t *pid, void (*role)(unsigned int me), unsigned int me)
 {
-	*pid = fork();
+	*pid = fork_child();
 	if (*pid)
 		return;
 	role(me);
@@ -283,7 +314,7 @@ int main(int argc, char **argv)
 	double minutes = argc > 1 ? atof(argv[1]) : 1, began = seconds(), next;
 	pid_t pids[NR_OWNERS + NR_CHURNERS + NR_KILLED + NR_SQUEEZERS + NR_FUZZERS + 1];
 	long long misc, known, oom, missing = 0;
-	int nr = 0, i, status, died = 0;
+	int nr = 0, i, died = 0;
 	struct heap_params params;
 	struct heap_stats st;
 	const char *why;
@@ -326,10 +357,8 @@ int main(int argc, char **argv)
 		}
 	}
 	fig->stop = true;
-	for (i = 0; i < nr; i++) {
-		waitpid(pids[i], &status, 0);
-		died += status != 0;
-	}
+	for (i = 0; i < nr; i++)
+		died += wait_child(pids[i]) != 0;
 	if (fig->faults) {
 		faults_for(heap_thread(), false);
 		faults_off();
@@ -338,32 +367,23 @@ int main(int argc, char **argv)
 	heap_params_restore(&params);
 	empty = heap_drain_all(&st);
 	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		missing += (st.order[i].cached + st.order[i].inflight) <<
-			   st.order[i].order;
+		missing += (st.order[i].cached + st.order[i].inflight) *
+			   (long long)(PAGE_BYTES << st.order[i].order);
 	misc = llabs(misc_reclaimable() - misc);
 	if (misc > MISC_TOLERANCE)
 		missing += misc;
 	known -= known_memory();
 	if (known > known_memory_tolerance())
-		missing += known / (long long)PAGE_BYTES;
+		missing += known;
 	oom = vmstat_read("oom_kill") - oom;
 
 	show(began);
-	printf("# allocations %llu\n# GiB verified %.2f\n", fig->buffers,
-	       (double)fig->verified / (1 << 30));
-	if (fig->faults)
-		printf("# faults injected %llu allocations refused, %lld KiB not zeroed\n",
-		       fig->refused, st.zero_failed_bytes / 1024);
-	else
-		printf("# faults injected none, this kernel cannot\n");
-	printf("# kills %llu\n# pressure events %llu\n# parameter changes %llu\n",
-	       fig->kills, fig->pressure, fig->changes);
-	printf("# fuzzed calls %llu, wrong: %s\n", fig->fuzzed,
-	       fig->wrong ? fig->wrong : "none");
-	printf("# stale %llu, foreign %llu, errors %llu (first: %d)\n",
-	       fig->stale, fig->foreign, fig->errors, fig->first_error);
-	printf("# OOM kills %lld, tasks that died %d\n", oom, died);
-	printf("# lost %lld\n", missing);
+	if (!fig->faults)
+		printf("# no failures injected, this kernel cannot\n");
+	printf("# %lld KiB not zeroed, %llu parameter changes, wrong answers: %s\n",
+	       st.zero_failed_bytes / KIB, fig->changes, fig->wrong ?: "none");
+	printf("# %llu errors (first: %d), %lld OOM kills, %d tasks died, %lld bytes lost\n",
+	       fig->errors, fig->first_error, oom, died, missing);
 	bad = fig->stale || fig->foreign || fig->errors || fig->wrong ||
 	      fig->squeezed || oom || died || missing || !empty ||
 	      !fig->verified;

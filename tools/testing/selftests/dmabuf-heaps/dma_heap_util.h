@@ -24,10 +24,9 @@
 #ifndef HEAP_NAME
 #define HEAP_NAME	"system"
 #endif
-#define HEAP_NODE	"/dev/dma_heap/" HEAP_NAME
 
-#define KIB		1024UL
-#define MIB		(1024UL * 1024UL)
+#define KIB		1024LL
+#define MIB		(1024 * KIB)
 #define PAGE_BYTES	((size_t)sysconf(_SC_PAGESIZE))
 
 /* xorshift: the same sequence on every run, so that a failure repeats */
@@ -39,9 +38,18 @@ static inline unsigned int next_random(unsigned int *state)
 	return *state;
 }
 
+static inline int heap_open_name(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* DMA_HEAP names another heap to test. */
 static inline int heap_open(void)
 {
-	return open(HEAP_NODE, O_RDWR | O_CLOEXEC);
+	return heap_open_name(getenv("DMA_HEAP") ?: HEAP_NAME);
 }
 
 /* A dma-buf, or -errno */

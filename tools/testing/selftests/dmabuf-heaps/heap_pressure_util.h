@@ -17,10 +17,9 @@ struct bufs {
 };
 
 /* Hold about @bytes of buffers of @len; 0, or the error of an allocation */
-static inline int hold(int heap, struct bufs *b, unsigned long bytes,
-		       size_t len)
+static inline int hold(int heap, struct bufs *b, long long bytes, size_t len)
 {
-	unsigned long done;
+	long long done;
 
 	for (done = 0; done < bytes && b->nr < MAX_BUFS; done += len) {
 		int fd = heap_alloc(heap, len);
@@ -39,45 +38,73 @@ static inline void drop(struct bufs *b, int keep)
 		close(b->fd[--b->nr]);
 }
 
-/* Fill a pool of 32 MiB with the pages of closed buffers of @len. */
-static inline int squat(int heap, size_t len)
+/* Close about @bytes of buffers of @len together */
+static inline int hold_and_drop(int heap, long long bytes, size_t len)
 {
 	struct bufs b = {};
-	int ret, round;
+	int ret;
 
-	ret = heap_set_param("pool_limit_mb", 32) ?:
-	      heap_set_param("queue_limit_mb", 64);
-	for (round = 0; round < 2 && !ret; round++) {
-		ret = hold(heap, &b, 40 * MIB, len);
-		drop(&b, 0);
-		ret = ret ?: heap_wait_idle();
+	ret = hold(heap, &b, bytes, len);
+	drop(&b, 0);
+	return ret;
+}
+
+/* A buffer whose pages carry its owner's stamp, in the first word and the last */
+struct stamped {
+	unsigned long long *map, stamp;
+	size_t size;
+	int fd;
+};
+
+/*
+ * Stamp @buf, a buffer with no byte that is not zero. Returns -EFAULT if it
+ * cannot be mapped, -EILSEQ if it is not zero.
+ */
+static inline int stamp_buffer(struct stamped *s, int buf,
+			       unsigned long long stamp)
+{
+	size_t words = PAGE_BYTES / sizeof(*s->map), at;
+	int ret = 0;
+
+	s->fd = buf;
+	s->stamp = stamp;
+	s->size = buf_size(buf);
+	s->map = s->size ? buf_map(buf, s->size) : NULL;
+	if (!s->map) {
+		close(buf);
+		return -EFAULT;
+	}
+	if (find_nonzero(s->map, s->size) >= 0)
+		ret = -EILSEQ;
+	memset(s->map, 0xa5, s->size);
+	for (at = 0; at < s->size / sizeof(*s->map); at += words) {
+		s->map[at] = stamp + at;
+		s->map[at + words - 1] = stamp + at;
 	}
 	return ret;
 }
 
-/* What the buffers of surface_hits() need together */
-#define SURFACES	(20 * 4LL * MIB)
-
-/* Use 4 MiB again and again. Returns bytes from the pool, or an error. */
-static inline long long surface_hits(int heap)
+/*
+ * Close a buffer. Returns a stamp that is not its own, or all ones for a page that
+ * lost its stamp, or 0 if every stamp is right.
+ */
+static inline unsigned long long unstamp_buffer(struct stamped *s)
 {
-	struct heap_stats before, after;
-	long long done;
-	int buf;
+	size_t words = PAGE_BYTES / sizeof(*s->map), at;
+	unsigned long long foreign = 0;
 
-	if (heap_stats_read(&before))
-		return -EIO;
-	for (done = 0; done < SURFACES; done += 4 * MIB) {
-		buf = heap_alloc(heap, 4 * MIB);
-		if (buf < 0)
-			return buf;
-		close(buf);
-		if (heap_wait_idle())
-			return -EBUSY;
+	if (!s->map)
+		return 0;
+	for (at = 0; at < s->size / sizeof(*s->map); at += words) {
+		if (s->map[at] != s->stamp + at)
+			foreign = s->map[at] ?: -1;
+		if (s->map[at + words - 1] != s->stamp + at)
+			foreign = s->map[at + words - 1] ?: -1;
 	}
-	if (heap_stats_read(&after))
-		return -EIO;
-	return heap_hit_bytes(&after) - heap_hit_bytes(&before);
+	munmap(s->map, s->size);
+	close(s->fd);
+	s->map = NULL;
+	return foreign;
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Helpers to read and write the kernel's text files in /proc, /sys and debugfs,
- * and to look up the values that several tests need.
+ * to look up the values that several tests need, and to end child processes.
  *
  * They report failure by return value and never print.
  */
@@ -10,11 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 
 static inline ssize_t read_text(const char *path, char *buf, size_t size)
 {
@@ -44,6 +47,15 @@ static inline int write_text(const char *path, const char *text)
 		ret = -errno;
 	close(fd);
 	return ret;
+}
+
+/* Write @text, and return what was there before in @old */
+static inline int replace_text(const char *path, const char *text, char *old,
+			       size_t size)
+{
+	ssize_t len = read_text(path, old, size);
+
+	return len < 0 ? len : write_text(path, text);
 }
 
 /* The number after @key at the start of a line, as in vmstat and meminfo */
@@ -88,70 +100,48 @@ static inline long long meminfo_read(const char *key)
 	return kib < 0 ? kib : kib * 1024;
 }
 
+/* Free page cache or, with "2", slabs and what else has a shrinker; "3" is both */
+static inline int drop_kernel_caches(const char *which)
+{
+	return write_text("/proc/sys/vm/drop_caches", which);
+}
+
 /*
- * Reclaimable pages that are neither page cache nor slab: the heap's. Other
- * users of this counter are few and quiet, MISC_TOLERANCE pages.
+ * Bytes that can be reclaimed and are neither page cache nor slab: the heap's.
+ * Other users of this counter are few and quiet, MISC_TOLERANCE.
  */
-#define MISC_TOLERANCE	16
+#define MISC_TOLERANCE	(16LL * sysconf(_SC_PAGESIZE))
 
 static inline long long misc_reclaimable(void)
 {
-	return vmstat_read("nr_kernel_misc_reclaimable");
+	return vmstat_read("nr_kernel_misc_reclaimable") *
+	       sysconf(_SC_PAGESIZE);
 }
 
-/* Pages on per-CPU lists are free, but in no line of meminfo; in bytes */
-static inline long long cpu_list_bytes(void)
+/* As fork(), but the child dies with its parent. */
+static inline pid_t fork_child(void)
 {
-	FILE *file = fopen("/proc/zoneinfo", "r");
-	long long sum = 0, nr;
-	char line[256];
+	pid_t pid = fork();
 
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " count: %lld", &nr) == 1)
-			sum += nr;
-	fclose(file);
-	return sum * sysconf(_SC_PAGESIZE);
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
 }
 
-/*
- * Memory that is free or that somebody accounts for, in bytes: what is missing
- * from it has leaked. Slabs are included: a debug kernel keeps freed objects;
- * leaked objects are for kmemleak to find.
- */
-static inline long long known_memory(void)
+/* Wait for a child. Returns its exit status, or -1 if a signal ended it. */
+static inline int wait_child(pid_t pid)
 {
-	static const char * const keys[] = {
-		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
-		"AnonPages", "Cached", "Buffers", NULL
-	};
-	const char * const *key;
-	long long sum, value;
+	int status;
 
-	write_text("/proc/sys/vm/drop_caches", "3");
-	sum = cpu_list_bytes();
-	for (key = keys; *key; key++) {
-		value = meminfo_read(*key);
-		sum += value > 0 ? value : 0;
-	}
-	return sum;
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
 }
 
-/*
- * How far known_memory() moves for reasons of its own. It is only asked to
- * notice a leak of pages that no counter of the heap knows; the heap's own
- * counters must be exact.
- *
- * KASAN keeps shadow pages for kernel mappings that are gone until these are
- * purged, an eighth of up to 96 MiB with 4 CPUs, and nobody accounts for them.
- * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
- */
-static inline long long known_memory_tolerance(void)
+static inline void kill_child(pid_t pid)
 {
-	long long mib = access("/sys/kernel/debug/kmemleak", F_OK) ? 8 : 24;
-
-	return mib << 20;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 #endif /* PROC_UTIL_H */

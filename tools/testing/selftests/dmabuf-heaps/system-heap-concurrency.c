@@ -7,196 +7,96 @@
  * buffers got the same page, one of their owners would find the other's stamp,
  * or a new page that is not zero.
  */
-#include <pthread.h>
-#include <signal.h>
-
-#include "kselftest_harness.h"
-#include "heap_pool_util.h"
+#include "heap_test_util.h"
+#include "heap_pressure_util.h"
 
 #define NR_WORKERS	4
 #define NR_HELD		8
 #define RUN_SECONDS	5
 
-struct stamp {
-	unsigned int owner;
-	unsigned int buffer;
-	unsigned long page;
-};
-
-/* What a worker found; shared memory, since workers may be processes */
-struct report {
-	int buffers;
-	int dirty;		/* buffers that did not arrive zeroed */
-	int foreign;		/* stamps of somebody else */
-	int error;
-	struct stamp seen, wanted;
-};
-
-struct held {
-	unsigned int buffer;
-	size_t size;
-	char *map;
-	int fd;
-};
-
-struct worker {
-	struct report *report;
-	struct held held[NR_HELD];
-	double end;
-	unsigned int owner, rnd;
-	pthread_t thread;
-};
-
-static void release(struct worker *w, struct held *h)
+static void release(struct __test_metadata *_metadata, struct stamped *s)
 {
-	size_t page = PAGE_BYTES, at;
-	struct stamp wanted = { .owner = w->owner, .buffer = h->buffer };
-	struct report *r = w->report;
+	unsigned long long foreign = unstamp_buffer(s);
 
-	if (!h->map)
-		return;
-	for (at = 0; at < h->size; at += page) {
-		struct stamp *first = (void *)(h->map + at);
-		struct stamp *last = (void *)(h->map + at + page -
-					      sizeof(struct stamp));
-
-		wanted.page = at / page;
-		if (!memcmp(first, &wanted, sizeof(wanted)) &&
-		    !memcmp(last, &wanted, sizeof(wanted)))
-			continue;
-		if (!r->foreign++) {
-			r->seen = *first;
-			r->wanted = wanted;
-		}
-	}
-	munmap(h->map, h->size);
-	close(h->fd);
-	h->map = NULL;
+	EXPECT_EQ(0, foreign)
+		TH_LOG("%llx in the buffer of %llx", foreign, s->stamp);
 }
 
-static void acquire(struct worker *w, struct held *h, int heap)
+/* What a worker does, until it fails */
+static void work(struct __test_metadata *_metadata, unsigned long long owner,
+		 unsigned int rnd, double end)
 {
 	static const size_t sizes[] = {
 		4 * KIB, 4 * KIB, 12 * KIB, 64 * KIB, 64 * KIB, 300 * KIB,
 		MIB, MIB + 68 * KIB,
 	};
-	struct stamp stamp = { .owner = w->owner };
-	struct report *r = w->report;
-	size_t page = PAGE_BYTES, at;
+	struct stamped held[NR_HELD] = {};
+	unsigned long long nr;
+	int heap = heap_open(), buf, i;
 
-	h->fd = heap_alloc(heap, sizes[next_random(&w->rnd) %
-				       ARRAY_SIZE(sizes)]);
-	if (h->fd < 0) {
-		r->error = h->fd;
-		return;
-	}
-	h->size = buf_size(h->fd);
-	h->map = h->size ? buf_map(h->fd, h->size) : NULL;
-	if (!h->map) {
-		r->error = -EFAULT;
-		close(h->fd);
-		return;
-	}
-	if (find_nonzero(h->map, h->size) >= 0)
-		r->dirty++;
-	h->buffer = ++r->buffers;
-	stamp.buffer = h->buffer;
-	for (at = 0; at < h->size; at += page) {
-		stamp.page = at / page;
-		memcpy(h->map + at, &stamp, sizeof(stamp));
-		memcpy(h->map + at + page - sizeof(stamp), &stamp,
-		       sizeof(stamp));
-	}
-}
-
-static void *work(void *arg)
-{
-	struct worker *w = arg;
-	int heap = heap_open(), i;
-
-	if (heap < 0)
-		w->report->error = -errno;
-	while (!w->report->error && seconds() < w->end) {
-		struct held *h;
-
-		h = &w->held[next_random(&w->rnd) % NR_HELD];
-		release(w, h);
-		acquire(w, h, heap);
+	for (nr = 1; seconds() < end && !_metadata->exit_code; nr++) {
+		i = next_random(&rnd) % NR_HELD;
+		release(_metadata, &held[i]);
+		buf = heap_alloc(heap, sizes[next_random(&rnd) % ARRAY_SIZE(sizes)]);
+		EXPECT_LE(0, buf);
+		if (buf >= 0)
+			EXPECT_EQ(0, stamp_buffer(&held[i], buf,
+						  owner << 56 | nr << 24));
 	}
 	for (i = 0; i < NR_HELD; i++)
-		release(w, &w->held[i]);
-	close(heap);
-	return NULL;
+		release(_metadata, &held[i]);
 }
 
-/* Free cached pages, or change parameters, all the time the workers run */
-static void disturb(double end, bool pressure, const struct heap_params *p)
+static pid_t start(struct __test_metadata *_metadata, unsigned int owner,
+		   unsigned int rnd, double end)
 {
-	unsigned int rnd = 99;
+	pid_t pid = fork_child();
 
-	while (seconds() < end) {
-		if (pressure) {
-			if (next_random(&rnd) % 2)
-				heap_drain();
-			else
-				write_text("/proc/sys/vm/drop_caches", "2");
-		} else {
-			heap_set_param_text("zero_method",
-					    next_random(&rnd) % 2 ?
-					    "vmap" : "direct");
-			heap_set_param("queue_limit_mb",
-				       next_random(&rnd) % 3 ?
-				       p->queue_limit_mb : 1);
-			heap_set_param("pool_limit_mb",
-				       next_random(&rnd) % 3 ?
-				       p->pool_limit_mb :
-				       next_random(&rnd) % 3);
-		}
-		usleep(20000);
-	}
+	if (pid)
+		return pid;
+	work(_metadata, owner, rnd, end);
+	_exit(0);
 }
 
 /* Workers die in the middle of whatever they do, and others take over */
-static void kill_workers(double end, struct worker *workers, pid_t *pids)
+static void kill_worker(struct __test_metadata *_metadata, pid_t *pids,
+			unsigned int *rnd, double end)
 {
-	unsigned int rnd = 42, i;
-	int status;
+	unsigned int i = next_random(rnd) % NR_WORKERS;
 
-	while (seconds() < end) {
-		usleep(next_random(&rnd) % 100000);
-		i = next_random(&rnd) % NR_WORKERS;
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], &status, 0);
-		workers[i].rnd = next_random(&rnd);
-		pids[i] = fork();
-		if (!pids[i]) {
-			work(&workers[i]);
-			_exit(0);
-		}
-	}
+	usleep(next_random(rnd) % 100000);
+	kill_child(pids[i]);
+	pids[i] = start(_metadata, i + 1, next_random(rnd), end);
+}
+
+static void free_cached(unsigned int *rnd)
+{
+	if (next_random(rnd) % 2)
+		heap_drain();
+	else
+		drop_kernel_caches("2");
+}
+
+static void change_parameters(const struct heap_params *p, unsigned int *rnd)
+{
+	heap_set_param_text("zero_method",
+			    next_random(rnd) % 2 ? "vmap" : "direct");
+	heap_set_limits(next_random(rnd) % 3 ? p->pool_limit_mb :
+			next_random(rnd) % 3,
+			next_random(rnd) % 3 ? p->queue_limit_mb : 1);
 }
 
 FIXTURE(owner)
 {
 	struct heap_params params;
-	struct report *reports;
+	int heap;
 };
 
 FIXTURE_VARIANT(owner)
 {
-	bool processes;
 	bool pressure;
 	bool parameters;
 	bool killed;
-};
-
-FIXTURE_VARIANT_ADD(owner, threads)
-{
-};
-
-FIXTURE_VARIANT_ADD(owner, processes)
-{
-	.processes = true,
 };
 
 FIXTURE_VARIANT_ADD(owner, pressure)
@@ -206,93 +106,48 @@ FIXTURE_VARIANT_ADD(owner, pressure)
 
 FIXTURE_VARIANT_ADD(owner, parameters)
 {
-	.processes = true,
 	.parameters = true,
 };
 
 FIXTURE_VARIANT_ADD(owner, killed)
 {
-	.processes = true,
 	.killed = true,
 };
 
 FIXTURE_SETUP(owner)
 {
-	const char *missing = heap_missing(&self->params);
-
-	if (missing)
-		SKIP(return, "%s", missing);
-	self->reports = mmap(NULL, NR_WORKERS * sizeof(*self->reports),
-			     PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->reports);
-	ASSERT_EQ(0, heap_drain());
+	heap_begin(_metadata, &self->params, &self->heap);
 }
 
 FIXTURE_TEARDOWN(owner)
 {
-	EXPECT_EQ(0, heap_params_restore(&self->params));
+	heap_end(_metadata, &self->params, self->heap);
 }
 
 TEST_F_TIMEOUT(owner, stamps_survive, 60)
 {
-	struct worker workers[NR_WORKERS] = {};
-	pid_t pids[NR_WORKERS];
-	struct heap_stats st;
+	long long hits = heap_hit_total();
 	double end = seconds() + RUN_SECONDS;
-	long long hits;
-	int i, status;
-
-	ASSERT_EQ(0, heap_stats_read(&st));
-	hits = heap_hits(&st);
+	pid_t pids[NR_WORKERS];
+	unsigned int rnd = 99;
+	int i;
 
 	for (i = 0; i < NR_WORKERS; i++) {
-		struct worker *w = &workers[i];
-
-		w->report = &self->reports[i];
-		w->end = end;
-		w->owner = 0x0a000000 + i;
-		w->rnd = i + 1;
-		if (!variant->processes) {
-			ASSERT_EQ(0, pthread_create(&w->thread, NULL, work, w));
-			continue;
-		}
-		pids[i] = fork();
-		ASSERT_LE(0, pids[i]);
-		if (!pids[i]) {
-			work(w);
-			_exit(0);
-		}
+		pids[i] = start(_metadata, i + 1, i + 1, end);
+		ASSERT_LT(0, pids[i]);
 	}
-
-	if (variant->pressure || variant->parameters)
-		disturb(end, variant->pressure, &self->params);
-	if (variant->killed)
-		kill_workers(end, workers, pids);
-
-	for (i = 0; i < NR_WORKERS; i++) {
-		if (!variant->processes) {
-			ASSERT_EQ(0, pthread_join(workers[i].thread, NULL));
-			continue;
-		}
-		ASSERT_EQ(pids[i], waitpid(pids[i], &status, 0));
-		EXPECT_EQ(0, status);
+	while (seconds() < end) {
+		usleep(20000);
+		if (variant->pressure)
+			free_cached(&rnd);
+		if (variant->parameters)
+			change_parameters(&self->params, &rnd);
+		if (variant->killed)
+			kill_worker(_metadata, pids, &rnd, end);
 	}
-
-	for (i = 0; i < NR_WORKERS; i++) {
-		struct report *r = &self->reports[i];
-
-		EXPECT_EQ(0, r->error);
-		EXPECT_LT(NR_HELD, r->buffers);
-		EXPECT_EQ(0, r->dirty);
-		EXPECT_EQ(0, r->foreign)
-			TH_LOG("%x:%u:%lu carries the stamp %x:%u:%lu",
-			       r->wanted.owner, r->wanted.buffer,
-			       r->wanted.page, r->seen.owner, r->seen.buffer,
-			       r->seen.page);
-	}
-	ASSERT_EQ(0, heap_stats_read(&st));
-	EXPECT_LT(hits, heap_hits(&st));
+	for (i = 0; i < NR_WORKERS; i++)
+		EXPECT_EQ(0, wait_child(pids[i]));
+	EXPECT_LT(hits, heap_hit_total());
 }
 
 TEST_HARNESS_MAIN

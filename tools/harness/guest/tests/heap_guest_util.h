@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Helpers of the tests that stay here: let allocations in the kernel fail, enter
+ * a cgroup, and find out whether memory is missing.
+ *
+ * Allocations fail with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs
+ * files, which faults_available() looks for: the N-th one of the calling task, or a
+ * share of those of another task. What is switched on here stays on until faults_off()
+ * is called, for whatever the tasks do meanwhile.
+ */
+#ifndef HEAP_GUEST_UTIL_H
+#define HEAP_GUEST_UTIL_H
+
+#include <dirent.h>
+
+#include "kselftest.h"
+#include "heap_pool_util.h"
+
+/* The kernel's own heap, to compare with */
+#ifndef HEAP_STOCK
+#define HEAP_STOCK	"stock"
+#endif
+
+#define FAULT_SLAB	"/sys/kernel/debug/failslab/"
+#define FAULT_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+
+#define CGROUPS		"/sys/fs/cgroup"
+
+static inline int enter_cgroup(const char *cgroup)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	return write_text(path, "0");
+}
+
+static inline bool faults_available(void)
+{
+	return !access(FAULT_SLAB "probability", W_OK) &&
+	       !access(FAULT_PAGE "probability", W_OK) &&
+	       !access("/proc/self/fail-nth", W_OK);
+}
+
+static inline int faults_probability(unsigned int percent)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", percent);
+	return write_text(FAULT_SLAB "probability", text) |
+	       write_text(FAULT_PAGE "probability", text);
+}
+
+/*
+ * Let allocations fail that the defaults spare, namely all that may sleep. A
+ * @percent of 0 leaves them to fail_nth_set(); else that share of them fails in
+ * the tasks that faults_for() was called for.
+ */
+static inline int faults_on(unsigned int percent)
+{
+	static const char * const settings[][2] = {
+		{ FAULT_SLAB "ignore-gfp-wait", "N" },
+		{ FAULT_PAGE "ignore-gfp-wait", "N" },
+		{ FAULT_PAGE "ignore-gfp-highmem", "N" },
+		{ FAULT_PAGE "min-order", "0" },
+		{ FAULT_SLAB "task-filter", "Y" },
+		{ FAULT_PAGE "task-filter", "Y" },
+		/* No stack trace on the console for each of them */
+		{ FAULT_SLAB "verbose", "0" },
+		{ FAULT_PAGE "verbose", "0" },
+		{ FAULT_SLAB "times", "-1" },
+		{ FAULT_PAGE "times", "-1" },
+	};
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < ARRAY_SIZE(settings); i++)
+		ret |= write_text(settings[i][0], settings[i][1]);
+	return ret | faults_probability(percent);
+}
+
+static inline void faults_off(void)
+{
+	faults_probability(0);
+}
+
+/* Let the share of faults_on() fail in task @pid, or not */
+static inline int faults_for(pid_t pid, bool on)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", pid);
+	return write_text(path, on ? "1" : "0");
+}
+
+/* The heap's thread, or -1 */
+static inline pid_t heap_thread(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	char path[300], name[64], rest[16];
+	pid_t found = -1;
+
+	while (proc && found < 0 && (entry = readdir(proc))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (read_text(path, name, sizeof(name)) <= 0)
+			continue;
+		/* A program of that name would have a command line */
+		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
+		if (!strcmp(name, "dma-heap-" HEAP_NAME "\n") &&
+		    read_text(path, rest, sizeof(rest)) == 0)
+			found = atoi(entry->d_name);
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
+/* The file in which a task says which of its next allocations fails */
+static inline int fail_nth_open(void)
+{
+	return open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+}
+
+static inline int fail_nth_set(int fd, unsigned int nth)
+{
+	char buf[16];
+	int len = snprintf(buf, sizeof(buf), "%u", nth);
+
+	return pwrite(fd, buf, len, 0) == len ? 0 : -errno;
+}
+
+/* Switch off again; 1 if an allocation failed, 0 if there were fewer */
+static inline int fail_nth_end(int fd)
+{
+	char buf[16] = "";
+
+	if (pread(fd, buf, sizeof(buf) - 1, 0) <= 0)
+		return -errno;
+	if (fail_nth_set(fd, 0))
+		return -1;
+	return atoi(buf) == 0;
+}
+
+/* Pages on per-CPU lists are free, but in no line of meminfo; in bytes */
+static inline long long cpu_list_bytes(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "r");
+	long long sum = 0, nr;
+	char line[256];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " count: %lld", &nr) == 1)
+			sum += nr;
+	fclose(file);
+	return sum * (long long)PAGE_BYTES;
+}
+
+/*
+ * Memory that is free or that somebody accounts for, in bytes: what is missing
+ * from it has leaked. Slabs are included: a debug kernel keeps freed objects;
+ * leaked objects are for kmemleak to find.
+ */
+static inline long long known_memory(void)
+{
+	static const char * const keys[] = {
+		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
+		"AnonPages", "Cached", "Buffers", NULL
+	};
+	const char * const *key;
+	long long sum, value;
+
+	drop_kernel_caches("3");
+	sum = cpu_list_bytes();
+	for (key = keys; *key; key++) {
+		value = meminfo_read(*key);
+		sum += value > 0 ? value : 0;
+	}
+	return sum;
+}
+
+/*
+ * How far known_memory() moves for reasons of its own. It is only asked to
+ * notice a leak of pages that no counter of the heap knows; the heap's own
+ * counters must be exact.
+ *
+ * KASAN keeps shadow pages for kernel mappings that are gone until these are
+ * purged, an eighth of up to 96 MiB with 4 CPUs, and nobody accounts for them.
+ * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
+ */
+static inline long long known_memory_tolerance(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? 8 * MIB : 24 * MIB;
+}
+
+#endif /* HEAP_GUEST_UTIL_H */
