@@ -230,17 +230,13 @@ static inline int heap_set_limits(long pool, long queue)
 
 static inline int heap_params_save(struct heap_params *p)
 {
-	char *end;
-
 	p->pool_limit_mb = heap_param("pool_limit_mb");
 	p->queue_limit_mb = heap_param("queue_limit_mb");
-	if (read_text(HEAP_PARAMS "zero_method", p->zero_method,
+	if (p->pool_limit_mb < 0 || p->queue_limit_mb < 0 ||
+	    read_text(HEAP_PARAMS "zero_method", p->zero_method,
 		      sizeof(p->zero_method)) <= 0)
 		return -1;
-	end = strchr(p->zero_method, '\n');
-	if (end)
-		*end = '\0';
-	return p->pool_limit_mb < 0 || p->queue_limit_mb < 0 ? -1 : 0;
+	return 0;
 }
 
 static inline int heap_params_restore(const struct heap_params *p)

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cached and queued memory is counted, and is freed under memory pressure.
- *
- * It counts as reclaimable, so that MemAvailable is right. It stays within its
- * limits. When memory is needed elsewhere, it is freed before the OOM killer
- * runs.
+ * Cached and queued memory stays within its limits, and is freed under memory
+ * pressure, before the OOM killer runs. Cached memory counts as reclaimable, so
+ * that MemAvailable is right.
  */
 #include "heap_test_util.h"
 #include "heap_pressure_util.h"
