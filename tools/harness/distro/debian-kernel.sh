@@ -59,7 +59,6 @@ compile() {	# SOURCE [FLAG...]
 	keep "$made/$program" "$program"
 }
 
-compile "$HARNESS/guest/init.c"
 for program in "$@"; do compile "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
 	compile "$HARNESS/distro/heap-hold.c"

@@ -17,7 +17,7 @@ cat >"$cmds"
 	for dir in bin etc tmp proc sys; do
 		echo "dir /$dir 755 0 0"
 	done
-	echo "file /init $bin/init 755 0 0"
+	echo "file /init $HARNESS/guest/init.sh 755 0 0"
 	echo "file /etc/guest.cmds $cmds 644 0 0"
 	echo "file /bin/busybox $busybox 755 0 0"
 	for program in "$bin"/*; do

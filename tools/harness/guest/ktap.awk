@@ -5,7 +5,7 @@
 #
 # TESTS has the lines that were to run ("boot name kind seconds command..."),
 # SKIPS the skips that are allowed and must be ("boot name: words of the skipped
-# line", "*" in boot being anything), REPORT what the guest's init wrote (see init.c).
+# line", "*" in boot being anything), REPORT what the guest's init wrote (see init.sh).
 #
 # kind says what counts as one test:
 #   ktap   each result line of the program itself

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # programs.sh DIR NAME: compile into out/NAME/bin/ what runs in the guest of kernel NAME:
-# PID 1 (guest/init.c), bench/heap-bench.c, dma-heap, the tests in guest/tests/, and the
+# bench/heap-bench.c, dma-heap, the tests in guest/tests/, and the
 # selftests of the tree in DIR, by the kernel's own makefiles.  All are static and use that
 # kernel's headers.  The kernel's modules are there, too.
 #
@@ -42,7 +42,6 @@ compile() {	# SOURCE NAME [FLAG...]
 	keep "$build/guest/$2" "$2"
 }
 
-compile "$HARNESS/guest/init.c" init
 compile "$HARNESS/bench/heap-bench.c" heap-bench
 
 "${cross}gcc" -O2 -Wall -static -isystem "$headers" -o "$build/guest/dma-heap" "$TOP"/tools/dma-heap/*.c \
