@@ -5,20 +5,23 @@
 # one alone; sourced after ../lib.sh.  Promises: packages come from the machine's
 # mirror, with apt's checks of signature and hash.
 
-# apt_setup MIRROR SUITE...: of one mirror; its directory is $apt.
+# apt_setup MIRROR SUITE...: of the machine's mirror of Debian, "main", or of its security
+# updates, "security"; its directory is $apt.
 apt_setup() {
-	local found uri key suite
+	local uri suite kind='' signed='' keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	local release="bookworm|trixie|forky|sid|stable|testing|unstable"
 	apt=$CACHE/apt/${*:2}
 	apt=${apt// /+}${cross:+-$deb_arch}
-	found=$(perl "$HARNESS/kernel/apt-mirror.pl" "$1" /etc/apt/sources.list \
-		/etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources) || {
+	[ "$1" = main ] || kind="(-security|/updates)"
+	read -r uri < <(apt-get update --print-uris |
+		sed -nE "/^'cdrom:/d; s,^'(.*)/dists/($release)$kind/InRelease'.*,\1,p") || {
 		say "no $1 Debian mirror in the machine's apt sources"
 		return 1
 	}
-	IFS=$'\t' read -r uri key <<<"$found"
+	[ ! -e $keyring ] || signed="[signed-by=$keyring] "
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 	for suite in "${@:2}"; do
-		printf 'deb %s%s %s main\n' "${key:+[signed-by=$key] }" "$uri" "$suite"
+		echo "deb $signed$uri $suite main"
 	done >"$apt/sources.list"
 }
 
