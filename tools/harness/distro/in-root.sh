@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # in-root.sh ROOT DIR COMMAND...: run the COMMAND in ROOT (of fetch-debian.sh or of
-# debian-root.sh), with DIR as /mnt, and /proc, /sys and /dev.  The mounts are in a namespace
+# deb-test.sh), with DIR as /mnt, and /proc, /sys and /dev.  The mounts are in a namespace
 # of their own and end with it.
 set -euo pipefail
 
