@@ -46,9 +46,8 @@ kernel=$(cut -d. -f1,2 <<<"$version")
 series_base "$dir"
 builds=$repos/$(basename "$dir")/check
 lock 5 "check-$(basename "$dir")"
-# A run that was killed may have left these.
+# A run that was killed may have left this.
 rm -f "$repo/.git/index.lock"
-git_plain -C "$repo" rebase --abort >/dev/null 2>&1 || true
 work=$OUT/check
 rm -rf "$work"
 mkdir -p "$work" "$builds"
@@ -100,14 +99,92 @@ covers() {
 step checkpatch "checkpatch.pl --strict of each patch" quiet checkpatch -g "pristine..$tip"
 step checkpatch "checkpatch.pl --strict of the cover letters" quiet covers
 
+# kmake CONFIG ARGUMENT...: make for that configuration.  Functions of other files may
+# exceed FRAME_WARN in spite of WERROR; make_and_look() finds those of ours.
+kmake() {
+	local config=$1 arch=x86_64
+	shift
+	case $config in
+	i386) arch=i386 ;;
+	arc) arch=arc && set -- CROSS_COMPILE=arc-linux-gnu- "CC=ccache arc-linux-gnu-gcc" "$@" ;;
+	esac
+	"${KERNEL_MAKE[@]}" -C "$repo" O="$builds/$config" ARCH=$arch \
+		KCFLAGS=-Wno-error=frame-larger-than= "$@" </dev/null
+}
+
+# debian_symbols: the symbols of Debian's configuration for dma-buf, memory management,
+# the network's core and tracing.
+debian_symbols() {
+	local deb
+	deb=$(KERNEL=$kernel "$HARNESS/kernel/fetch.sh" config) || return 1
+	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards '*/config.amd64_none_amd64.xz' | xz -dc |
+		(cd "$repo" && awk '
+			FILENAME != "-" { if ($1 ~ /^(menu)?config$/) ours["CONFIG_" $2] = 1; next }
+			{ symbol = $0; sub(/=.*/, "", symbol) }
+			symbol in ours' mm/Kconfig* net/Kconfig kernel/{bpf,module,trace}/Kconfig \
+			lib/Kconfig.debug drivers/dma-buf/Kconfig "$heaps/Kconfig" -)
+}
+
+# configure CONFIG: set the symbols of series/configs.list that the tree has.
+configure() {
+	local b=$builds/$1
+	mkdir -p "$b"
+	: >"$b/wanted.new"
+	[ "$1" != debian ] || debian_symbols >"$b/wanted.new" || { echo "no configuration of Debian"; return; }
+	sections "$series/configs.list" "$1" >>"$b/wanted.new"
+	cmp -s "$b/wanted.new" "$b/wanted" && cmp -s "$repo/$heaps/Kconfig" "$b/kconfig" && return
+	rm -f "$b/kconfig"
+	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted.new" allnoconfig >"$b/log" 2>&1 ||
+		{ tail -n 5 "$b/log"; return; }
+	mv "$b/wanted.new" "$b/wanted"
+	cp "$repo/$heaps/Kconfig" "$b/kconfig"
+	grep -A 20 "unmet direct dependencies" "$b/log" || true
+}
+
+# make_and_look CONFIG ARGUMENT...: build; print warnings in our files and all errors.
+make_and_look() {
+	local log=$builds/$1/log code=0
+	kmake "$@" >"$log" 2>&1 || code=$?
+	grep -E '(warning|error):|\*\*\* |undefined|ERROR|WARNING' "$log" | sed "s,$repo/,,; s,^\(\.\./\)*,," |
+		grep -E "$heaps/|include/trace/events/dma_heap.h|error:|undefined|ERROR: modpost" | sort -u ||
+		[ "$code" = 0 ] || tail -n 5 "$log"
+}
+
+# lost CONFIG: symbols that were asked for and are not set, as their code was not built.
+lost() {
+	awk -F '[ =]' 'BEGIN { ours["CONFIG_BPF_EVENTS"] = ours["CONFIG_DEBUG_INFO_BTF"] = ours["CONFIG_WERROR"] = 1 }
+		/^config / { ours["CONFIG_" $2] = 1 }
+		$1 in ours { want[$1] = $0 }
+		END { for (s in want) if (want[s] !~ /=n$/) print want[s] }' "$repo/$heaps/Kconfig" "$builds/$1/wanted" |
+		grep -vxFf "$builds/$1/.config" | sed 's/$/ is not set/' || true
+}
+
+# build_patch COMMIT: what is wrong with it in each configuration.
+build_patch() {
+	local config
+	checkout "$1" || echo "$1 was not checked out"
+	for config in $configs; do
+		{
+			configure "$config"
+			make_and_look "$config" W=1 "$heaps/"
+			[ "$1" != "$tip" ] || lost "$config"
+			# Not with W=1, which would rebuild the whole kernel.
+			case $config-$1 in
+			y-* | m-* | i386-"$tip" | nonet-"$tip") make_and_look "$config" vmlinux modules ;;
+			esac
+		} | sed "s/^/$(git_plain -C "$repo" log -1 --format=%s), $config: /"
+	done
+}
+
 build_each() {
+	local commit
 	# make would not compile, nor warn about, an object that is up to date.
 	find "$builds"/*/"$heaps" -name '*.o' -delete 2>/dev/null || true
-	GIT_COMMITTER_NAME=Nobody GIT_COMMITTER_EMAIL=nobody@invalid CONFIGS=$configs \
-		git_plain -C "$repo" rebase -q --exec \
-		"$HARNESS/series/build-patch.sh patch $kernel $repo $builds" pristine </dev/null
+	for commit in $(git_plain -C "$repo" rev-list --reverse "pristine..$tip"); do
+		build_patch "$commit"
+	done
 }
-step build "each patch builds: $configs" build_each
+step build "each patch builds: $configs" quiet build_each
 checkout "$tip"
 
 # ktap COMMAND...: the findings of a script that prints KTAP lines.
@@ -139,8 +216,34 @@ cocci() {
 	! grep "^$heaps/" "$work/cocci" | grep -v cma_heap.c
 }
 step cocci "coccicheck" quiet cocci
-step kconfig "no unmet dependencies" \
-	"$HARNESS/series/build-patch.sh" kconfig "$kernel" "$repo" "$builds"
+
+# conf PATTERN ARGUMENT...: configure; print unmet dependencies of symbols like PATTERN.
+conf() {
+	local log=$builds/kconfig/log
+	kmake kconfig "${@:2}" >"$log" 2>&1 || { echo "make ${*:2} failed:"; tail -n 3 "$log"; }
+	grep -A 6 "unmet direct dependencies" "$log" | grep -A 6 -E "$1" || true
+}
+
+kconfig() {
+	local seed all=$builds/kconfig/all
+	mkdir -p "$builds/kconfig"
+	for seed in 1 2 3 4 5 6; do
+		# Every other one has all of our symbols set.
+		printf 'CONFIG_%s=y\n' DMABUF_HEAPS >"$all"
+		[ $((seed % 2)) = 0 ] || printf 'CONFIG_%s=y\n' NET KUNIT DMABUF_HEAPS_SYSTEM \
+			DMABUF_HEAPS_POOL DMABUF_HEAPS_KUNIT_TEST >>"$all"
+		conf 'DMABUF|PAGE_POOL' KCONFIG_SEED=$seed KCONFIG_ALLCONFIG="$all" randconfig
+	done
+	conf . allmodconfig
+	# The tests are part of the heap, which cannot be built in if KUnit is a module.
+	printf 'CONFIG_%s\n' MODULES=y NET=y KUNIT=m SYNC_FILE=y DMABUF_HEAPS=y DMABUF_HEAPS_SYSTEM=y \
+		DMABUF_HEAPS_POOL=y DMABUF_HEAPS_KUNIT_TEST=y >"$all"
+	conf . KCONFIG_ALLCONFIG="$all" allnoconfig
+	grep -q 'HEAPS_POOL=y' "$builds/kconfig/.config" && grep -q 'CONFIG_KUNIT=m' "$builds/kconfig/.config" ||
+		echo "no configuration with the pool built in and KUnit a module"
+	! grep 'HEAPS_KUNIT_TEST=y' "$builds/kconfig/.config" || echo "though KUnit is a module"
+}
+step kconfig "no unmet dependencies" quiet kconfig
 step docs "the documentation (check/docs.sh)" ktap "$HARNESS/check/docs.sh" "$dir"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
