@@ -64,15 +64,35 @@ tr -d '\r' <"$run/report.log" >"$work/report"
 
 judge kcsan "$work/tests" "$work/report"
 grep -qE 'kcsan: selftest: ([0-9]+)/\1 tests passed' "$work/console" || fail "KCSAN's own test"
-watched=$(awk '$1 == "setup_watchpoints:" { print $2 }' "$work/report")
-[ "${watched:-0}" -gt 0 ] || fail "KCSAN watched nothing"
+watched=$(awk '$1 == "setup_watchpoints:" { n = $2 } END { print n + 0 }' "$work/report")
+[ "$watched" -gt 0 ] || fail "KCSAN watched nothing"
 
-awk -v ours="$work/functions" -v rest="$work/rest" -v others="$work/others" \
-	-f "$HARNESS/check/kcsan.awk" "$work/console" || fail "data races"
-sort -rn -o "$work/others" "$work/others"
-head -n 5 "$work/others" | sed 's/^/    /'
-[ "$(wc -l <"$work/others")" -le 5 ] || echo "    ... (all in $work/others)"
-echo "${watched:-0} memory accesses watched"
+# A report stands between two rules of "=".  What is in none goes to $work/rest.
+awk -v rest="$work/rest" '
+	BEGIN { printf "" >rest }
+	FILENAME == ARGV[1] { sub(/\..*/, ""); ours[$0] = 1; next }
+	{ line = $0; sub(/^\[ *[0-9.]+\](\[ *[TC][0-9]+\])? ?/, "", line) }
+	line ~ /^==========+$/ { inside = 0; next }
+	# "BUG: KCSAN: data-race in A / B", "BUG: KCSAN: ... in A+0x1/0x2"
+	line ~ /^BUG: KCSAN: / {
+		inside = 1
+		mine = 0
+		names = line
+		sub(/.* in /, "", names)
+		for (i = split(names, name, " / "); i; i--) {
+			# Without offset, module, and the suffix of a copy that the compiler made
+			sub(/[+ .].*/, "", name[i])
+			if (name[i] in ours) mine = 1
+		}
+		count[mine]++
+	}
+	inside { if (mine) print "# " line; next }
+	{ print >rest }
+	END {
+		printf "%d data races of ours, %d elsewhere in the kernel\n", count[1], count[0]
+		exit count[1] > 0
+	}' "$work/functions" "$work/console" || fail "data races"
+echo "$watched memory accesses watched"
 
 awk -f "$HARNESS/guest/splats.awk" "$work/rest" || fail "the kernel complained, see $run/console.log"
 summary
