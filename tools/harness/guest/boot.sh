@@ -133,43 +133,24 @@ fi
 
 limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
 say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"
-"${qemu[@]}" </dev/null >"$log" 2>&1 4>"$report" 5>&- 7>&- 8>&- 9>&- &
+started=$SECONDS
+timeout -k 9 "$limit" "${qemu[@]}" </dev/null >"$log" 2>&1 4>"$report" 5>&- 7>&- 8>&- 9>&- &
 pid=$!
-trap 'kill -9 "$pid" 2>/dev/null || true' EXIT
+trap 'kill "$pid" 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
 # One line per command as it ends; a command under way is shown on a terminal.
-seen=0
-progress() {
-	local marks count
-	# One look at a file that grows: what is counted is what is shown.
-	marks=$(grep -a "^@@" "$report" || true)
-	count=$(printf "%s" "$marks" | grep -c "" || true)
-	[ "$count" -gt "$seen" ] || return 0
-	printf "%s\n" "$marks" | tail -n "+$((seen + 1))" | while read -r mark name how; do
+tail -n +1 -f -s "${GUEST_POLL:-0.2}" --pid="$pid" "$report" | grep -a --line-buffered '^@@' |
+	while read -r mark name how; do
 		case $mark in
 		@@END) say "  $name: $how (at $((SECONDS - started)) s)" ;;
 		@@BEGIN) [ ! -t 2 ] || printf "  %s ...\r" "$name" >&2 ;;
 		esac
-	done
-	seen=$count
-}
-
-started=$SECONDS
-hung=0
-while kill -0 "$pid" 2>/dev/null; do
-	if [ $((SECONDS - started)) -ge "$limit" ]; then
-		hung=1
-		break
-	fi
-	sleep "${GUEST_POLL:-0.2}"
-	progress
-done
+	done &
 code=0
-if [ "$hung" = 1 ]; then kill -9 "$pid" 2>/dev/null || true; fi
 { wait "$pid" || code=$?; } 2>/dev/null
 trap - EXIT
-progress
+wait
 
 failed() {	# WHAT
 	say "$label: $1"
@@ -178,9 +159,7 @@ failed() {	# WHAT
 	tail -n "${GUEST_TAIL:-25}" "$console" | tr -d '\r' >&2
 	exit 1
 }
-if [ "$hung" = 1 ]; then
-	failed "the guest did not end in $limit s"
-fi
+[ "$code" != 124 ] || failed "the guest did not end in $limit s"
 [ "$code" = 0 ] || failed "${qemu[0]##*/} ended with $code"
 if ! grep -qax '@@DONE' "$report"; then
 	why="the guest died before it was done"
