@@ -28,39 +28,26 @@ newest_cached() {	# PACKAGE[_VERSION]
 
 # Sets $deb to the package file; fails when neither mirror nor cache has it.
 get_deb() {	# PACKAGE MIRROR SUITE
-	local cached version tmp file
-	cached=$(newest_cached "$1")
-	if [ -n "$cached" ] && [ -n "$(find "$debs/$1.asked" -mmin "-$fresh_minutes" 2>/dev/null)" ]; then
-		deb=$cached
+	local file=
+	deb=$(newest_cached "$1")
+	[ -z "$deb" ] || [ -z "$(find "$debs/$1.asked" -mmin "-$fresh_minutes" 2>/dev/null)" ] || return 0
+	if apt_setup "$2" "$3" && apt_update; then
+		file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || true
+	fi
+	if [ -n "$file" ] && [ ! -e "$debs/$file" ]; then
+		say "fetching ${file%_*}"
+		need_space 400 "the download"
+		! download "$debs/tmp" download "$1" || mv "$debs/tmp/deb/$file" "$debs"
+		rm -rf "$debs/tmp"
+	fi
+	if [ -n "$file" ] && [ -e "$debs/$file" ]; then
+		deb=$debs/$file
+		touch "$debs/$1.asked"
 		return 0
 	fi
-	if apt_setup "$2" "$3" && apt_update; then
-		version=$(apt_private apt-cache show "$1" 2>>"$apt/log" |
-			awk '/^Version:/ { print $2; exit }') || version=
-		deb=$(newest_cached "$1_$version")
-		if [ -n "$version" ] && [ -n "$deb" ]; then
-			touch "$debs/$1.asked"
-			return 0
-		fi
-		if [ -n "$version" ]; then
-			say "fetching $1 $version"
-			need_space 400 "the download"
-			tmp=$debs/tmp
-			if download "$tmp" download "$1=$version"; then
-				file=$(find "$tmp/deb" -name "$1_*.deb")
-				deb=$debs/$(basename "$file")
-				mv "$file" "$deb"
-				rm -rf "$tmp"
-				touch "$debs/$1.asked"
-				return 0
-			fi
-			rm -rf "$tmp"
-		fi
-	fi
-	[ -z "${apt:-}" ] || [ ! -s "$apt/log" ] || tail -n 3 "$apt/log" >&2
-	[ -n "$cached" ] || return 1
-	say "the mirror cannot be reached for $1; using $(basename "$cached") fetched before"
-	deb=$cached
+	[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
+	[ -n "$deb" ] || return 1
+	say "the mirror cannot be reached for $1; using $(basename "$deb") fetched before"
 }
 
 # unpack_kernel DIR MIB [PATH...]: its files, or those of the PATHs, into DIR/linux.
