@@ -55,7 +55,7 @@ for edits in "$HARNESS"/kernel/[0-9]*.edit; do
 	# This tree has the backport already, and what is above was of it.
 	[[ $version != "$name".* ]] || continue
 	found=$("$HARNESS/kernel/stage.sh" series "$version" "$build/series" "$1/orig" "$tree" 2>&1 &&
-		perl "$HARNESS/kernel/edit.pl" "the series" "$name" "$TOP" "$build/series/.edited" \
+		perl "$HARNESS/kernel/edit.pl" "$name" "$TOP" "$build/series/.edited" \
 			"$build/series" -- "$edits" 2>&1) || found=${found:-it failed and did not say why}
 	rm -rf "$build/series"
 	result "backport to $name" "$found"

@@ -3,18 +3,18 @@
 #
 # Apply anchored edits to files of a kernel tree.
 #
-#   edit.pl LABEL KERNEL REPO STAGE PRISTINE... -- [NAME=VALUE]... EDITFILE...
+#   edit.pl KERNEL REPO STAGE PRISTINE... -- EDITFILE...
 #
 # A source is looked for in STAGE (an earlier edit's result), then in the
 # PRISTINE directories in order; the result is written to STAGE.  An anchor must
-# occur exactly once, or nothing is written and the exit is non-zero: a kernel
-# that moved under an edit is noticed, never guessed at.
+# occur exactly once, or the exit is non-zero: a kernel that moved under an edit is
+# noticed, never guessed at.
 #
 # An edit file has stanzas, separated by nothing but their first word:
 #
 #   file PATH [into PATH]     what to edit, and the result's other name; without
 #                             "into" several PATHs, and "*" in their last part
-#   kernel [not] NAME...      only for these kernels, or for all others (default: any)
+#   kernel [not] NAME         only for this kernel, or for all others (default: any)
 #   replace | before | after  followed by the anchor, lines that start with "|"
 #   cut                       drop the anchor, and what follows up to "until"
 #   until                     a second anchor, the first such lines after the cut's,
@@ -25,31 +25,26 @@
 #   append                    at the end of the file, no anchor
 #   with                      followed by the new text, lines that start with "|"
 #   fragment PATH             the new text is this file of the repository, without
-#                             its heading comment; no such file, no edit
-#
-# ${NAME} in new text is replaced by the VALUE given; an edit whose value is
-# empty is left out.
+#                             its heading comment
 use strict;
 use warnings;
+use File::Basename;
+use File::Path;
 
-my ($label, $kernel, $repo, $stage, @rest) = @ARGV;
+my ($kernel, $repo, $stage, @rest) = @ARGV;
 my @pristine;
 push @pristine, shift @rest while @rest && $rest[0] ne '--';
-shift @rest;
-my (%var, @edits);
-/^(\w+)=(.*)$/s ? ($var{$1} = $2) : push @edits, $_ for @rest;
+my (undef, @edits) = @rest;
 
 sub slurp {
 	open(my $fh, '<', $_[0]) or die "edit: $_[0]: $!\n";
 	local $/;
-	my $text = <$fh>;
-	return defined $text ? $text : '';
+	return <$fh> // '';
 }
 
 sub spew {
 	my ($path, $text) = @_;
-	my $dir = '';
-	for (split m{/}, $path =~ s{/[^/]*$}{}r) { $dir .= "$_/"; mkdir $dir }
+	File::Path::make_path(dirname($path));
 	open(my $fh, '>', $path) or die "edit: $path: $!\n";
 	print $fh $text;
 	close $fh or die "edit: $path: $!\n";
@@ -58,32 +53,27 @@ sub spew {
 # Parse one edit file into a list of operations.
 sub parse {
 	my ($name) = @_;
-	my (@ops, $file, $into, $kernels, $slot);
-	my %text = (with => 'text', until => 'until');
+	my (@ops, %in, $slot);
 	my $n = 0;
 	for (split /\n/, slurp($name)) {
 		$n++;
-		if (/^\|(.*)/) {
-			die "edit $name:$n: text without a verb\n" unless $slot;
+		if (/^\|(.*)/ && $slot) {
 			$$slot .= "$1\n";
 		} elsif (/^\s*(#|$)/) {
 			next;
-		} elsif (/^file\s+(\S+)\s+into\s+(\S+)$/) {
-			($file, $into, $kernels, $slot) = ([$1], $2, '', undef);
-		} elsif (/^file\s+(.+)/) {
-			($file, $into, $kernels, $slot) = ([split ' ', $1], undef, '', undef);
+		} elsif (/^file\s+(.+?)(?:\s+into\s+(\S+))?$/) {
+			%in = (files => [split ' ', $1], into => $2);
 		} elsif (/^kernel\s+(.+)/) {
-			$kernels = $1;
+			$in{kernel} = $1;
 		} elsif (/^(replace|before|after|append|cut|every)$/) {
-			push @ops, { verb => $1, anchor => '', text => '', until => undef,
-				at => "$name:$n", files => $file, into => $into,
-				kernels => $kernels };
-			$slot = $1 eq 'append' ? undef : \$ops[-1]{anchor};
+			push @ops, { %in, verb => $1, anchor => '', with => '', at => "$name:$n" };
+			$slot = \$ops[-1]{anchor};
 		} elsif (/^(with|until)$/ && @ops) {
-			$slot = \$ops[-1]{$text{$1}};
-			$$slot //= '';
+			$slot = \$ops[-1]{$1};
+			$$slot = '';
 		} elsif (/^fragment\s+(\S+)$/ && @ops) {
-			$ops[-1]{fragment} = $1;
+			($ops[-1]{with} = slurp("$repo/$1")) =~ s/\A(?:#[^\n]*\n|\s*\n)+//;
+			$ops[-1]{with} .= "\n" if $ops[-1]{verb} eq 'before';
 		} else {
 			die "edit $name:$n: not understood: $_\n";
 		}
@@ -91,11 +81,15 @@ sub parse {
 	return @ops;
 }
 
+sub is_for_kernel {
+	my ($not, $name) = ($_[0] // 'any') =~ /^(not )?(.*)$/;
+	return $not ? $name ne $kernel : $name eq $kernel || $name eq 'any';
+}
+
 # The paths that a "*" stands for, in any of the directories.
 sub expand {
-	my ($op) = @_;
 	my %path;
-	for my $pattern (@{$op->{files}}) {
+	for my $pattern (@_) {
 		$path{$pattern} = 1, next if $pattern !~ /\*/;
 		for my $dir ($stage, @pristine) {
 			$path{substr $_, length("$dir/")} = 1 for glob "$dir/$pattern";
@@ -104,73 +98,35 @@ sub expand {
 	return sort keys %path;
 }
 
-sub source_of {
-	my ($op, $file) = @_;
-	my $into = $op->{into} // $file;
-	return "$stage/$into" if -e "$stage/$into";
-	for (@pristine) { return "$_/$file" if -e "$_/$file" }
-	die "edit $op->{at}: no file $file in $label\n";
-}
-
-# What to put in or at the anchor's place; undef when the edit is left out.
-sub new_text {
-	my ($op) = @_;
-	my $new = $op->{text};
-	if ($op->{fragment}) {
-		return undef unless -e "$repo/$op->{fragment}";
-		($new = slurp("$repo/$op->{fragment}")) =~ s/\A(?:#[^\n]*\n|\s*\n)+//;
-		$new .= "\n" if $op->{verb} eq 'before';
-		$new = "\n$new" if $op->{verb} eq 'append' && $op->{files}[0] =~ /Kconfig/;
-	}
-	for my $name ($new =~ /\$\{(\w+)\}/g) {
-		return undef unless length($var{$name} // '');
-		$new =~ s/\$\{$name\}/$var{$name}/g;
-	}
-	return $new;
-}
-
-# The file's text with the edit made, and how often it was.
+# The text with the edit made.
 sub edited {
-	my ($op, $file, $text, $new) = @_;
-	my $anchor = $op->{anchor};
-	return ($text . $new, 1) if $op->{verb} eq 'append';
-	if ($op->{verb} eq 'every') {
-		my $count = $text =~ s/\Q$anchor\E/$new/g;
-		return ($text, $count || 0);
-	}
+	my ($op, $file, $text) = @_;
+	my ($anchor, $new) = (quotemeta $op->{anchor}, $op->{with});
+	return $text . $new if $op->{verb} eq 'append';
+	return $text =~ s/$anchor/$new/gr if $op->{verb} eq 'every';
 
-	my $count = () = $text =~ /^\Q$anchor\E/mg;
-	my $how = $count ? "found $count times" : 'not found';
-	die "edit $op->{at}: anchor $how in $file of $label\n" unless $count == 1;
-	if ($op->{verb} eq 'cut') {
-		my $until = $op->{until};
-		$until = defined $until ? length $until ? qr/(?=^\Q$until\E)/m : qr/\z/ : qr//;
-		die "edit $op->{at}: nothing to cut until in $file of $label\n"
-			unless $text =~ s/^\Q$anchor\E.*?$until/$new/ms;
-	} elsif ($op->{verb} eq 'replace') {
-		$text =~ s/^\Q$anchor\E/$new/m;
-	} elsif ($op->{verb} eq 'before') {
-		$text =~ s/^(?=\Q$anchor\E)/$new/m;
-	} else {
-		$text =~ s/^(\Q$anchor\E)/$1$new/m;
-	}
-	return ($text, 1);
+	my $count = () = $text =~ /^$anchor/mg;
+	die "edit $op->{at}: anchor found $count times in $file\n" unless $count == 1;
+	return $text =~ s/^(?=$anchor)/$new/mr if $op->{verb} eq 'before';
+	return $text =~ s/^($anchor)/$1$new/mr if $op->{verb} eq 'after';
+	my $until = $op->{until};
+	$anchor .= length $until ? ".*?(?=^\Q$until\E)" : '.*' if defined $until;
+	$text =~ s/^$anchor/$new/ms or die "edit $op->{at}: nothing to cut until in $file\n";
+	return $text;
 }
 
-sub apply {
-	my ($op) = @_;
-	my ($not, @kernels) = $op->{kernels} =~ /^(not )?(.*)$/ ? ($1, split ' ', $2) : ();
-	my $named = grep { $_ eq $kernel || $_ eq 'any' } @kernels;
-	return if @kernels && ($not ? $named : !$named);
-	my $new = new_text($op);
-	return unless defined $new;
-	my $total = 0;
-	for my $file (expand($op)) {
-		my ($text, $count) = edited($op, $file, slurp(source_of($op, $file)), $new);
-		spew("$stage/" . ($op->{into} // $file), $text) if $count;
-		$total += $count;
+for my $op (map { parse($_) } @edits) {
+	next unless is_for_kernel($op->{kernel});
+	my $changed = 0;
+	for my $file (expand(@{$op->{files}})) {
+		my $into = $op->{into} // $file;
+		my ($source) = grep { -e } "$stage/$into", map { "$_/$file" } @pristine;
+		die "edit $op->{at}: no file $file\n" unless $source;
+		my $text = slurp($source);
+		my $new = edited($op, $file, $text);
+		next if $new eq $text;
+		spew("$stage/$into", $new);
+		$changed = 1;
 	}
-	die "edit $op->{at}: anchor not found in @{$op->{files}} of $label\n" unless $total;
+	die "edit $op->{at}: anchor not found in @{$op->{files}}\n" unless $changed;
 }
-
-apply($_) for map { parse($_) } @edits;

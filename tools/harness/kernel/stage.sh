@@ -20,41 +20,18 @@ stage=$3
 shift 3
 # A kernel's name in versions.list is its version's first two numbers.
 kernel=$(echo "$version" | cut -d. -f1,2)
-selftests=tools/testing/selftests/dmabuf-heaps
-
-# Fragments of upstream files; series.edit says where they go.
-is_fragment() {
-	case $1 in
-	drivers/dma-buf/heaps/Kconfig | drivers/dma-buf/heaps/Makefile) ;;
-	drivers/dma-buf/heaps/system_heap.edit) ;;
-	"$selftests"/config) ;;
-	*) return 1 ;;
-	esac
-}
-
-ours() {
-	local root
-	for root in drivers include tools/testing Documentation; do
-		[ ! -d "$TOP/$root" ] || (cd "$TOP" && find "$root" -type f "${LEFT_BEHIND[@]}")
-	done
-}
+heaps=drivers/dma-buf/heaps
 
 rm -rf "$stage"
 mkdir -p "$stage"
-tests=
-while read -r path; do
-	is_fragment "$path" && continue
-	mkdir -p "$stage/$(dirname "$path")"
-	cp "$TOP/$path" "$stage/$path"
-	case $path in
-	"$selftests"/*.c) tests="$tests $(basename "$path" .c)" ;;
-	esac
-done < <(ours | sort)
-tests=${tests# }
+# All but fragments of upstream files; series.edit says where those go.
+(cd "$TOP" && find drivers include tools/testing Documentation -type f "${LEFT_BEHIND[@]}" \
+	! -path "$heaps/Kconfig" ! -path "$heaps/Makefile" ! -name system_heap.edit \
+	! -path tools/testing/selftests/dmabuf-heaps/config -exec cp --parents {} "$stage" \;)
 
-edits=("$HARNESS/kernel/series.edit" "$TOP/drivers/dma-buf/heaps/system_heap.edit")
+edits=("$HARNESS/kernel/series.edit" "$TOP/$heaps/system_heap.edit")
 if [ "$what" = bench ]; then
-	cp "$HARNESS/bench/heaps/"*.c "$stage/drivers/dma-buf/heaps/"
+	cp "$HARNESS/bench/heaps/"*.c "$stage/$heaps/"
 	edits+=("$HARNESS/bench/heaps/bench.edit")
 	if [ -n "${KERNEL_ANDROID:-}" ]; then
 		sed '/^#/d; s/ /\n/g' "$HARNESS/distro/android.symbols" >"$stage/android.symbols"
@@ -64,13 +41,13 @@ fi
 
 # edit FROM... -- ARGUMENT...: make edits of files in FROM, into STAGE.
 edit() {
-	perl "$HARNESS/kernel/edit.pl" "linux $version" "$kernel" "$TOP" "$stage/.edited" "$@" || {
+	perl "$HARNESS/kernel/edit.pl" "$kernel" "$TOP" "$stage/.edited" "$@" || {
 		rm -rf "$stage"
 		die "the series does not fit linux $version"
 	}
 	cp -r "$stage/.edited/." "$stage/"
 	rm -rf "$stage/.edited"
 }
-edit "$stage" "$@" -- "SELFTESTS=$tests" "SELFTEST_LINES=${tests// /$'\n'}" "${edits[@]}"
+edit "$stage" "$@" -- "${edits[@]}"
 backport=$HARNESS/kernel/$kernel.edit
 [ ! -f "$backport" ] || edit "$stage" -- "$backport"

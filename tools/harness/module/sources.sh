@@ -15,8 +15,8 @@ few=$(KERNEL=$kernel "$HARNESS/kernel/fetch.sh" few)
 mkdir -p "$1"
 # The exporter is that of the newest kernel, whatever kernel this is for.
 "$HARNESS/kernel/stage.sh" series "$kernel" "$stage" "$few/linux"
-perl "$HARNESS/kernel/edit.pl" "linux $(cat "$few/version")" "$kernel" "$TOP" "$stage" -- \
-	"$HARNESS/module/module.edit" || die "module/module.edit does not fit the series"
+perl "$HARNESS/kernel/edit.pl" "$kernel" "$TOP" "$stage" -- "$HARNESS/module/module.edit" ||
+	die "module/module.edit does not fit the series"
 (cd "$stage/include" && find . -name '*.h') | while read -r header; do
 	put "$stage/include/$header" "$1/include/$header"
 done

@@ -87,8 +87,8 @@ states() {
 		(cd "$work/$i" && xargs rm -- && find . -type d -empty -delete) <"$work/$name"
 		missing "$work/$i"
 		[ ! -f "$series/$name.without" ] ||
-			perl "$HARNESS/kernel/edit.pl" "the series before \"$name\"" "$kernel" "$TOP" "$work/$i" -- \
-				"$series/$name.without" || die "series/$name.without does not fit the files"
+			perl "$HARNESS/kernel/edit.pl" "$kernel" "$TOP" "$work/$i" -- "$series/$name.without" ||
+				die "series/$name.without does not fit the files"
 	done
 }
 
