@@ -8,7 +8,6 @@
 # "N passed, N failed", as in test.sh.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
-. "$HARNESS/distro/boots.sh"
 
 long=
 if [ "${1:-}" = -l ]; then

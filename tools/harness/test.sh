@@ -9,7 +9,6 @@
 # passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
-. "$HARNESS/distro/boots.sh"
 
 case ${ARCH:-x86} in
 i386) boots=highmem ;;
