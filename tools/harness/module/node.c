@@ -50,58 +50,39 @@ static struct dma_buf *node_allocate(struct dma_heap *heap,
 
 static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct dma_heap_allocation_data plain = {}, *data = &plain;
-	unsigned int size = _IOC_SIZE(cmd);
+	struct dma_heap_allocation_data data = {};
+	size_t size = min(_IOC_SIZE(cmd), sizeof(data));
 	void __user *user = (void __user *)arg;
 	struct dma_buf *dmabuf;
-	long ret = 0;
 	int fd;
 
 	/* Type, direction and size may differ: only the number is compared. */
 	if (_IOC_NR(cmd) != _IOC_NR(DMA_HEAP_IOCTL_ALLOC))
 		return -EINVAL;
+	if (cmd & IOC_IN && copy_from_user(&data, user, size))
+		return -EFAULT;
 
-	if (size > sizeof(plain)) {
-		data = kzalloc(size, GFP_KERNEL);
-		if (!data)
-			return -ENOMEM;
-	}
+	dmabuf = node_allocate(file->private_data, &data);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
 
-	if (cmd & IOC_IN && copy_from_user(data, user, size)) {
-		ret = -EFAULT;
-		goto out;
-	}
-
-	dmabuf = node_allocate(file->private_data, data);
-	if (IS_ERR(dmabuf)) {
-		ret = PTR_ERR(dmabuf);
-		goto out;
-	}
-
-	fd = get_unused_fd_flags(data->fd_flags);
+	fd = get_unused_fd_flags(data.fd_flags);
 	if (fd < 0) {
-		ret = fd;
-		goto put;
+		dma_buf_put(dmabuf);
+		return fd;
 	}
 
 	/* Once installed, the descriptor cannot be taken back. */
-	data->fd = fd;
-	if (cmd & IOC_OUT && copy_to_user(user, data, size)) {
+	data.fd = fd;
+	if (cmd & IOC_OUT && copy_to_user(user, &data, size)) {
 		put_unused_fd(fd);
-		ret = -EFAULT;
-		goto put;
+		dma_buf_put(dmabuf);
+		return -EFAULT;
 	}
 
 	fd_install(fd, dmabuf->file);
-	goto out;
 
-put:
-	dma_buf_put(dmabuf);
-out:
-	if (data != &plain)
-		kfree(data);
-
-	return ret;
+	return 0;
 }
 
 static const struct file_operations node_fops = {
