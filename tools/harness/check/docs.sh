@@ -60,9 +60,6 @@ make_tree() {
 	} >"$mini/Documentation/index.rst"
 }
 
-# Findings about the files whose names contain one of the lines of stdin.
-warnings() { grep -F -f - "$log" | sed "s,$mini/,,g; s,$tree/,,g" || true; }
-
 make_tree "$1"
 failure=
 # What the kernel's make htmldocs runs.
@@ -71,30 +68,21 @@ failure=
 	-D kerneldoc_bin=scripts/kernel-doc -d "$work/doctrees" Documentation "$html") \
 	>"$log" 2>&1 </dev/null ||
 	failure=$(echo "sphinx failed"; tail -n 10 "$log")
-result "htmldocs" "$failure"
-
-for file in $(documents "$1"); do
-	name=${file#Documentation/}
-	found=$(echo "${name%.rst}" | warnings)
-	[ -s "$html/${name%.rst}.html" ] || found="$found no page was made"
-	result "htmldocs $file" "$found"
-done
-
-for file in $(commented); do
-	found=$(echo "$file" | warnings)
-	result "htmldocs $file" "$found"
-done
+# What it says about our documents, and about the files that they include.
+found=$({ documents "$1" | sed 's,^Documentation/,,; s,\.rst$,,'; commented; ours Documentation/ABI; } |
+	grep -F -f - "$log" | sed "s,$mini/,,g; s,$tree/,,g") || true
+result "htmldocs" "$failure$found"
+found=$(documents "$1" | sed 's,^Documentation/,,; s,rst$,html,' | while read -r page; do
+	[ -s "$html/$page" ] || echo "no $page was made"
+done)
+result "htmldocs makes a page of each document" "$found"
 
 get_abi=tools/docs/get_abi.py
 [ -e "$tree/$get_abi" ] || get_abi=scripts/get_abi.pl	# before 6.15
 failure=
 abi=$(cd "$tree" && PYTHONPYCACHEPREFIX=$work/py $get_abi --dir Documentation/ABI validate 2>&1) ||
 	failure=$(echo "$get_abi failed"; tail -n 10 <<<"$abi")
-result "ABI validate" "$failure"
-for file in $(ours Documentation/ABI); do
-	found=$(grep -F "$file" <<<"$abi" || true; echo "$file" | warnings)
-	result "ABI $file" "$found"
-done
+result "ABI validate" "$failure$(grep -F -f <(ours Documentation/ABI) <<<"$abi")"
 
 # What the code has, against what the ABI files name.
 abi_dir=$TOP/Documentation/ABI/testing

@@ -61,9 +61,9 @@ if [ -z "${MUTANTS_IN:-}" ]; then
 	exit "$code"
 fi
 
-# The kernel tree: hard links to the shared one, but for what was grafted into that.
+# The kernel tree: hard links to the shared one. graft.sh replaces files and writes into none.
 own_tree() {
-	local shared path
+	local shared
 	shared=$("$HARNESS/kernel/fetch.sh")
 	tree=$CACHE/mutants/$(basename "$shared")-mutants
 	[ ! -f "$tree/version" ] || return 0
@@ -75,10 +75,6 @@ own_tree() {
 		touch "$shared/grafted"
 		cp -al "$shared/linux" "$tree.tmp/linux"
 		cp -a "$shared/orig" "$shared/grafted" "$shared/version" "$tree.tmp/"
-		while read -r path; do
-			[ ! -e "$shared/linux/$path" ] ||
-				cp -p --remove-destination "$shared/linux/$path" "$tree.tmp/linux/$path"
-		done <"$shared/grafted"
 		mv "$tree.tmp" "$tree"
 	)
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # accel.sh KERNEL: print "kvm" if a guest runs with it, else "tcg".  A /dev/kvm that opens
-# may be nested, broken or forbidden, so a guest is booted.  The answer is used for an hour
-# or until the machine is rebooted.  A /dev/kvm that does not open is tested each time.
+# may be nested, broken or forbidden, so a guest is booted.  The answer is used for an hour.
+# A /dev/kvm that does not open is tested each time.
 . "$(dirname "$0")/../lib.sh"
 
 if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
@@ -11,8 +11,7 @@ if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	exit 0
 fi
 kept=$CACHE/accel
-boot=$(cat /proc/sys/kernel/random/boot_id)
-answer=$(find "$kept" -mmin -60 -exec sed -n "s/^$boot //p" {} + 2>/dev/null) || true
+answer=$(find "$kept" -mmin -60 -exec cat {} + 2>/dev/null) || true
 if [ -z "$answer" ]; then
 	answer=tcg
 	mkdir -p "$CACHE"
@@ -24,7 +23,7 @@ if [ -z "$answer" ]; then
 		answer=kvm
 	fi
 	say "probe: KVM $([ $answer = kvm ] && echo works || echo 'does not work here, using TCG')"
-	echo "$boot $answer" >"$kept.$$"
+	echo "$answer" >"$kept.$$"
 	mv "$kept.$$" "$kept"
 fi
 echo "$answer"

@@ -21,24 +21,20 @@ git_plain() {
 # unpack_pristine DEB DEST [PATH...]: unpack the kernel's files, or those of the PATHs
 # that it has.
 unpack_pristine() {
-	local deb=$1 dest=$2 source codes bad
+	local deb=$1 dest=$2 source bad
 	shift 2
 	source=$(dpkg-deb -f "$deb" Package)
 	mkdir -p "$dest"
-	set +e
 	dpkg-deb --fsys-tarfile "$deb" | tar -xOf - "./usr/src/$source.tar.xz" | xz -dc -T0 |
 		tar -xf - -C "$dest" --strip-components=1 --no-same-owner \
-			"${@/#/$source/}" 2>"$dest.said"
-	codes=("${PIPESTATUS[@]}")
-	set -e
-	# A PATH may be missing; other errors of tar count.
-	bad=$(grep -v ': Not found in archive$\|: Exiting with failure status' "$dest.said") || true
+			"${@/#/$source/}" 2>"$dest.said" || {
+		# A PATH may be missing; other errors count.
+		bad=$(grep -v ': Not found in archive$\|: Exiting with failure status' "$dest.said") || true
+		if [ $# = 0 ] || [ -n "$bad" ]; then
+			die "$(basename "$deb") did not unpack${bad:+: $bad}; if the disk is not full, remove $deb"
+		fi
+	}
 	rm -f "$dest.said"
-	case ${codes[*]} in
-	"0 0 0 0") ;;
-	"0 0 0 2") [ $# -gt 0 ] && [ -z "$bad" ] ;;
-	*) false ;;
-	esac || die "$(basename "$deb") did not unpack${bad:+: $bad}; if the disk is not full, remove $deb"
 }
 
 # import_pristine DIR MESSAGE: make DIR a repository with one commit of its files, on the
