@@ -135,8 +135,6 @@ for part in drivers include tools Documentation; do
 done
 build control || die "the unchanged sources do not build"
 "$repo/tools/harness/kernel/programs.sh" "$tree" "$kernel"
-put "$(build_dir "$tree" "$kernel")/guest/gen_init_cpio" "$out/$kernel/gen_init_cpio"
-chmod +x "$out/$kernel/gen_init_cpio"
 
 mapfile -t tests < <(for one in "${names[@]}"; do field "$one" 4; done | sort -u)
 started=$SECONDS

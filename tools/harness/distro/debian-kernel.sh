@@ -13,7 +13,6 @@ name=$1
 heap=$2
 shift 2
 out=$OUT/$name-$heap
-bin=$out/bin
 log=$out/programs.log
 made=$out/made		# before it is put where it is looked for
 
@@ -40,46 +39,28 @@ fi
 selftests=$few/linux/tools/testing/selftests
 ours=$TOP/tools/testing/selftests/dmabuf-heaps
 
-mkdir -p "$bin" "$made"
-: >"$log"
-kept=" "
-keep() {	# FILE NAME
-	put "$1" "$bin/$2"
-	chmod +x "$bin/$2"
-	kept="$kept$2 "
-}
+. "$HARNESS/guest/bin.sh"
 
-compile() {	# SOURCE [FLAG...]
-	local program
-	program=$(basename "$1" .c)${suffix:-}
-	"${cross}gcc" -O2 -Wall -static -pthread "-DHEAP_NAME=\"$heap\"" \
-		-DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK=\"system\" \
-		-I "$ours" "${@:2}" -o "$made/$program" "$1" -lm \
-		>>"$log" 2>&1 || { tail -n 20 "$log" >&2; die "compiling $1 failed ($log)"; }
-	keep "$made/$program" "$program"
-}
-
-for program in "$@"; do compile "$HARNESS/bench/$program.c"; done
+flags=("-DHEAP_NAME=\"$heap\"" -DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK=\"system\")
+for program in "$@"; do compile "$program" "${flags[@]}" "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
-	compile "$HARNESS/distro/heap-hold.c"
+	compile heap-hold "${flags[@]}" "$HARNESS/distro/heap-hold.c"
 	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
 	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
 	# The machine may have no drm headers.
-	flags=(-D_GNU_SOURCE -D__user= -I "$selftests" -idirafter "$uapi")
+	flags+=(-D_GNU_SOURCE -D__user= -I "$selftests" -idirafter "$uapi")
 	for source in "$selftests/dmabuf-heaps/dmabuf-heap.c" "$ours"/*.c "$HARNESS"/guest/tests/*.c; do
-		compile "$source" "${flags[@]}"
+		compile "$(basename "$source" .c)" "${flags[@]}" "$source"
 	done
 	if [ -z "$cross" ]; then
 		ARCH=i386 "$HARNESS/kernel/deps.sh" run
-		cross=i686-linux-gnu- suffix=-32 compile "$ours/system-heap-uapi.c" "${flags[@]}"
+		cross=i686-linux-gnu- compile system-heap-uapi-32 "${flags[@]}" "$ours/system-heap-uapi.c"
 	fi
 fi
 
 keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-load.sh" module-load
-"${cross}gcc" -O2 -Wall -static -o "$made/dma-heap" "$TOP"/tools/dma-heap/*.c >>"$log" 2>&1 ||
-	die "compiling dma-heap failed ($log)"
-keep "$made/dma-heap" dma-heap
+compile dma-heap "$TOP"/tools/dma-heap/*.c
 # Cloud kernels have no vgem.
 /sbin/modprobe -d "$dir" -S "$release" --show-depends vgem 2>>"$log" >"$made/depends" || : >"$made/depends"
 while read -r _ file; do
@@ -88,12 +69,10 @@ while read -r _ file; do
 	keep "$made/$module" "$module"
 	echo "$module"
 done <"$made/depends" >"$out/modules"
-for program in "$bin"/*; do
-	[[ $kept = *" $(basename "$program") "* ]] || rm -f "$program"
-done
+only_kept
 
 gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
-	die "compiling gen_init_cpio failed ($log)"
+	failed gen_init_cpio
 put "$made/gen_init_cpio" "$out/gen_init_cpio"
 chmod +x "$out/gen_init_cpio"
 put "$image" "$out/image"

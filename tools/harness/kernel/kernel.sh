@@ -34,11 +34,7 @@ for name in "$@"; do
 	mkdir -p "$OUT/$name"
 	put "$build/$image" "$OUT/$name/image"
 	# The programs for android are those for Debian's kernels.
-	if [ "$name" != android ]; then
-		"$HARNESS/kernel/programs.sh" "$dir" "$name"
-		put "$build/guest/gen_init_cpio" "$OUT/$name/gen_init_cpio"
-		chmod +x "$OUT/$name/gen_init_cpio"
-	fi
+	[ "$name" = android ] || "$HARNESS/kernel/programs.sh" "$dir" "$name"
 	put "$dir/version" "$OUT/$name/version"
 done
 echo "$OUT/$name/image"
