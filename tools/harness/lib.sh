@@ -39,11 +39,11 @@ sections() {
 		}
 		!off' "$1"
 }
-# kernel_config NAME: the file that configures the kernel NAME; several are in mutants.config.
+# kernel_config NAME: the file that configures the kernel NAME; several are in test.config.
 kernel_config() {
 	local dir=$HARNESS/kernel/configs
 	if [ -f "$dir/$1.config" ]; then echo "$dir/$1.config"
-	elif grep -qxF "[$1]" "$dir/mutants.config"; then echo "$dir/mutants.config"
+	elif grep -q "^\[.*\<$1\>.*\]" "$dir/test.config"; then echo "$dir/test.config"
 	else die "no kernel $1 in kernel/configs/"
 	fi
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # config.sh DIR NAME: configure DIR/linux for kernel NAME where build_dir says:
-# tinyconfig, then configs/base.config and configs/NAME.config or, if mutants.config has
+# tinyconfig, then configs/base.config and configs/NAME.config or, if test.config has
 # a section NAME, that one, each with its sections for ARCH, the kernel's version and
 # NAME, and if it has KUnit the project's own suites.
 #
