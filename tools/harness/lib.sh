@@ -17,7 +17,6 @@ export HARNESS TOP CACHE JOBS V
 
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
-verbose() { if [ "$V" != 0 ]; then say "  $*"; fi; }
 
 # The kernels: columns of kernel/versions.list, chosen by KERNEL or the first that can
 # be had (the list starts with the newest).

@@ -18,7 +18,6 @@ read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname 
 cross=
 
 cache=$CACHE/distro
-fresh_minutes=1440	# how long an answer of the mirror is believed
 # What the makefiles of the headers run: their dependencies bring the kernel's image.
 tools="make binutils dash bash coreutils sed grep mawk findutils perl-base pahole libssl3t64
 	gcc-14 gcc-14-aarch64-linux-gnu"
@@ -29,11 +28,10 @@ get_root() {
 	need_space 1500 "the compilers and the headers"
 	# shellcheck disable=SC2086 # a list of package names
 	download "$tmp" --download-only install $tools || return 1
-	mkdir -p "$tmp"/new/usr/{bin,sbin,lib,lib64}
+	mkdir -p "$tmp"/new/{proc,sys,dev,tmp,mnt,usr/{bin,sbin,lib,lib64}}
 	for dir in bin sbin lib lib64; do ln -s usr/$dir "$tmp/new/$dir"; done
 	unpack "$tmp"
 	ln -s mawk "$tmp/new/usr/bin/awk"
-	mkdir -p "$tmp"/new/{proc,sys,dev,tmp,mnt}
 	mv -T "$tmp/new" "$root"
 }
 
@@ -92,7 +90,7 @@ tmp=$cache/tmp
 mkdir -p "$cache"
 dir=$(realpath "$link" 2>/dev/null) || dir=
 [ "$(realpath "$dir/root" 2>/dev/null)" = "$root" ] || dir=
-if [ -z "$dir" ] || [ -z "$(find "$link.asked" -mmin "-$fresh_minutes")" ]; then
+if [ -z "$dir" ] || ! asked "$link"; then
 	if ! get; then
 		[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
 		[ -n "$dir" ] || die "Debian's kernel is neither in the cache nor on the mirror"

@@ -37,6 +37,9 @@ apt_private() {	# TOOL ARG...
 		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }
 
+# asked FILE: whether the mirror was asked for that within a day.
+asked() { [ -n "$(find "$1.asked" -mmin -1440 2>/dev/null)" ]; }
+
 apt_update() { apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; }
 
 # download DIR APT-GET-ARGUMENT...: packages, into DIR/deb; "install" brings what

@@ -42,7 +42,6 @@ mv "$wanted.tmp" "$wanted"
 # What is there from now on is of no stamp, however this ends.
 rm -f "$build/wanted.stamp"
 
-verbose "configuring the $2 kernel"
 log=$build/config.log
 {
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" tinyconfig

@@ -20,7 +20,6 @@
 
 debs=$CACHE/deb
 trees=$CACHE/tree
-fresh_minutes=1440	# how long an answer of the mirror is believed
 
 newest_cached() {	# PACKAGE[_VERSION]
 	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
@@ -30,7 +29,7 @@ newest_cached() {	# PACKAGE[_VERSION]
 get_deb() {	# PACKAGE MIRROR SUITE
 	local file=
 	deb=$(newest_cached "$1")
-	[ -z "$deb" ] || [ -z "$(find "$debs/$1.asked" -mmin "-$fresh_minutes" 2>/dev/null)" ] || return 0
+	[ -z "$deb" ] || ! asked "$debs/$1" || return 0
 	if apt_setup "$2" "$3" && apt_update; then
 		file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || true
 	fi

@@ -48,4 +48,3 @@ while read -r path; do
 done <"$list"
 mv "$dir/grafted.new" "$list"
 rm -rf "$stage"
-verbose "grafted $(wc -l <"$list") files"
