@@ -10,7 +10,7 @@ if [ "${ARCH:-x86}" = arm64 ] || [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 	echo tcg
 	exit 0
 fi
-kept=$CACHE/accel
+kept=$CACHE/accelerator
 answer=$(find "$kept" -mmin -60 -exec cat {} + 2>/dev/null) || true
 if [ -z "$answer" ]; then
 	answer=tcg

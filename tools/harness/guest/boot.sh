@@ -72,35 +72,25 @@ fi
 append="$append panic=-1 oops=panic nokaslr"
 qemu+=(-nodefaults -no-reboot -display none
 	-kernel "$OUT/$kernel/image" -initrd "$run/initramfs")
-case ${ARCH:-x86}-$machine in
-um-smp) ;;
-um-*) die "ARCH=um: no machine $machine" ;;
-esac
+[ "${ARCH:-x86}" != um ] || [ "$machine" = smp ] || die "ARCH=um: no machine $machine"
+cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
+accel=${GUEST_ACCEL:-}
 case $machine in
 smp)
-	accel=${GUEST_ACCEL:-tcg}
-	[ -n "${GUEST_ACCEL:-}" ] || [ "${ARCH:-x86}" = um ] || accel=$("$HARNESS/guest/accel.sh" "$kernel")
-	if [ "$accel" = kvm ]; then
-		qemu+=(-accel kvm -cpu host)
-	else
-		qemu+=(-accel "tcg,thread=multi" -cpu "$cpu")
-	fi
-	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
 	# On a busy machine the emulated timer may not tick when it is tried.
 	append="$append panic_on_warn=1 no_timer_check"
 	;;
 icount)
-	accel=tcg-icount
+	accel=tcg-icount cpus=${GUEST_CPUS:-1}
 	qemu+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu "$icount_cpu")
-	cpus=${GUEST_CPUS:-1} mem=${GUEST_MEM:-2048}
 	;;
-shell)
-	accel=${GUEST_ACCEL:-$("$HARNESS/guest/accel.sh" "$kernel")}
-	if [ "$accel" = kvm ]; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -cpu "$cpu"); fi
-	cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
-	append="$append quiet guest.shell"
-	;;
+shell) append="$append quiet guest.shell" ;;
 *) die "no machine $machine: smp, icount or shell" ;;
+esac
+[ -n "$accel" ] || [ "${ARCH:-x86}" = um ] || accel=$("$HARNESS/guest/accel.sh" "$kernel")
+case $accel in
+kvm) qemu+=(-accel kvm -cpu host) ;;
+tcg) qemu+=(-accel "tcg,thread=multi" -cpu "$cpu") ;;
 esac
 if [ "${GUEST_NODES:-1}" -gt 1 ] && [ "${ARCH:-x86}" != arm64 ]; then
 	append="$append numa=fake=$GUEST_NODES"
