@@ -30,18 +30,15 @@ release=$(cat "$root$kdir/include/config/kernel.release")
 for option in MODULES DMA_SHARED_BUFFER PAGE_POOL; do
 	grep -qx "CONFIG_$option=y" "$conf" || die "linux $release is built without CONFIG_$option"
 done
-case $(sed -n 's/^CONFIG_\(X86_64\|ARM64\)=y$/\1/p' "$conf") in
-X86_64) machine=x86_64 ;;
-ARM64) machine=aarch64 ;;
-*) machine=unknown ;;
-esac
-case ${ARCH:-$(uname -m)} in
-x86 | x86_64) wanted=x86_64 ;;
-arm64 | aarch64) wanted=aarch64 ;;
+machine=$(sed -n 's/^CONFIG_X86_64=y$/x86_64/p; s/^CONFIG_ARM64=y$/aarch64/p' "$conf")
+case ${ARCH:-} in
+'') wanted=$(uname -m) ;;
+x86) wanted=x86_64 ;;
+arm64) wanted=aarch64 ;;
 *) wanted=$ARCH ;;
 esac
 [ "$machine" = "$wanted" ] ||
-	die "linux $release is for $machine, not $wanted: ARCH= chooses which to build for"
+	die "linux $release is for ${machine:-unknown}, not $wanted: ARCH= chooses which to build for"
 # shrinker_alloc is the newest of what all kernels must have, from 6.7 on.
 for symbol in dma_buf_export page_pool_create shrinker_alloc; do
 	grep -qP "\t$symbol\t" "$root$kdir/Module.symvers" || die "linux $release does not export $symbol"

@@ -12,21 +12,22 @@ skips=$HARNESS/check/skips.list
 # expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
 # by each program of ours that no line names.
 expand_list() {
-	local boots boot name kind seconds command program named
-	named=$(awk '!/^#/ && NF { print $5 }' "$1" | sort -u)
-	while read -r boots name kind seconds command; do
-		case $boots in ''|'#'*) continue ;; esac
-		if [ "$name" != '*' ]; then
-			for boot in ${boots//,/ }; do echo "$boot $name $kind $seconds $command"; done
-			continue
-		fi
-		for program in "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c \
-			"$HARNESS"/guest/tests/*.c; do
-			program=$(basename "$program" .c)
-			[ "$program" = '*' ] || printf '%s\n' "$named" | grep -qxF -- "$program" ||
-				echo "$boots $program $kind $seconds $program"
-		done
-	done <"$1"
+	local programs
+	programs=$(basename -as .c "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c "$HARNESS"/guest/tests/*.c | xargs)
+	awk -v programs="$programs" '
+		/^#/ || !NF { next }
+		NR == FNR { named[$5] = 1; next }
+		{
+			any = $2 == "*"
+			n = split(any ? programs : $2, name)
+			m = split($1, boot, ",")
+			for (i = 1; i <= n; i++) {
+				if (any && name[i] in named) continue
+				$2 = name[i]
+				if (any) $5 = name[i]
+				for (j = 1; j <= m; j++) { $1 = boot[j]; print }
+			}
+		}' "$1" "$1"
 }
 
 # fail WHAT: a failure that no report has.
