@@ -36,7 +36,6 @@ if ! dir=$("$HARNESS/kernel/fetch.sh") || ! "$HARNESS/kernel/kernel.sh" $kernels
 fi
 mkdir -p "$OUT/test"
 expand_list "$HARNESS/check/tests.list" >"$tests"
-expand_list "$HARNESS/check/more.list" >>"$tests"
 
 if [ -z "${BOOTS:-}$arch_dir" ]; then
 	echo "== host checks"

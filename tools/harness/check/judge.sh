@@ -10,19 +10,21 @@ tests=$OUT/test/tests		# what is to run where; see tests.list
 skips=$HARNESS/check/skips.list
 
 # expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
-# by each program of ours that no line names.
+# by each program of ours that no line names in that section.
 expand_list() {
 	local programs
 	programs=$(basename -as .c "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c "$HARNESS"/guest/tests/*.c | xargs)
 	awk -v programs="$programs" '
+		FNR == 1 { part = 0 }
 		/^#/ || !NF { next }
-		NR == FNR { named[$5] = 1; next }
+		/^\[/ { part++; next }
+		NR == FNR { named[part, $5] = 1; next }
 		{
 			any = $2 == "*"
 			n = split(any ? programs : $2, name)
 			m = split($1, boot, ",")
 			for (i = 1; i <= n; i++) {
-				if (any && name[i] in named) continue
+				if (any && (part, name[i]) in named) continue
 				$2 = name[i]
 				if (any) $5 = name[i]
 				for (j = 1; j <= m; j++) { $1 = boot[j]; print }
