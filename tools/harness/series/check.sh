@@ -58,19 +58,14 @@ few=$("$HARNESS/kernel/fetch.sh" few 2>/dev/null)
 
 passed=0
 failed=0
-step() {	# STEP NAME COMMAND...
+# step STEP NAME COMMAND...: it passes if the COMMAND succeeds and prints nothing.  What it
+# says on stderr is shown if it fails.
+step() {
 	local said
 	[[ " $steps cut " = *" $1 "* ]] || return 0
-	said=$(complaint "${@:3}")
+	said=$("${@:3}" 2>"$work/said") || said+=$(echo; tail -n 20 "$work/said"; echo "it failed")
 	if [ -z "$said" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 	result "$2" "$said"
-}
-# quiet COMMAND...: fails if the COMMAND says something.
-quiet() {
-	local said
-	if said=$("$@") && [ -z "$said" ]; then return; fi
-	printf '%s\n' "$said"
-	return 1
 }
 
 cut_series() {
@@ -96,8 +91,8 @@ covers() {
 		checkpatch "$work/cover-letter.patch"
 	done
 }
-step checkpatch "checkpatch.pl --strict of each patch" quiet checkpatch -g "pristine..$tip"
-step checkpatch "checkpatch.pl --strict of the cover letters" quiet covers
+step checkpatch "checkpatch.pl --strict of each patch" checkpatch -g "pristine..$tip"
+step checkpatch "checkpatch.pl --strict of the cover letters" covers
 
 # kmake CONFIG ARGUMENT...: make for that configuration.  Functions of other files may
 # exceed FRAME_WARN in spite of WERROR; make_and_look() finds those of ours.
@@ -184,17 +179,13 @@ build_each() {
 		build_patch "$commit"
 	done
 }
-step build "each patch builds: $configs" quiet build_each
+step build "each patch builds: $configs" build_each
 checkout "$tip"
 
 # ktap COMMAND...: the findings of a script that prints KTAP lines.
 ktap() {
-	local code=0
-	# Its messages on stderr are no findings.
-	"$@" >"$work/ktap" 2>"$work/said" || code=$?
-	grep -v '^ok \|^1\.\.' "$work/ktap" && return 1
-	[ "$code" != 0 ] || grep -q '^1\.\.[1-9]' "$work/ktap" || code=1
-	[ "$code" = 0 ] || { tail -n 20 "$work/said"; return 1; }
+	"$@" >"$work/ktap" || return
+	grep -v '^ok \|^1\.\.' "$work/ktap" || grep -q '^1\.\.[1-9]' "$work/ktap"
 }
 step files "checkpatch, kernel-doc, W=1 and sparse of the files (check/host.sh)" ktap "$HARNESS/check/host.sh" "$dir"
 
@@ -215,7 +206,7 @@ cocci() {
 	[ $run -gt 50 ] || echo "only $run semantic patches were run"
 	! grep "^$heaps/" "$work/cocci" | grep -v cma_heap.c
 }
-step cocci "coccicheck" quiet cocci
+step cocci "coccicheck" cocci
 
 # conf PATTERN ARGUMENT...: configure; print unmet dependencies of symbols like PATTERN.
 conf() {
@@ -243,7 +234,7 @@ kconfig() {
 		echo "no configuration with the pool built in and KUnit a module"
 	! grep 'HEAPS_KUNIT_TEST=y' "$builds/kconfig/.config" || echo "though KUnit is a module"
 }
-step kconfig "no unmet dependencies" quiet kconfig
+step kconfig "no unmet dependencies" kconfig
 step docs "the documentation (check/docs.sh)" ktap "$HARNESS/check/docs.sh" "$dir"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
