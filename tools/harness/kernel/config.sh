@@ -50,19 +50,12 @@ log=$build/config.log
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" olddefconfig
 } >"$log" 2>&1 </dev/null || { tail -n 20 "$log" >&2; die "configuring failed ($log)"; }
 
-bad=$(awk -v FS= '
-	function set(line, to) { split(line, p, "="); to[p[1]] = substr(line, length(p[1]) + 2) }
-	{ if (match($0, /^# CONFIG_[A-Za-z0-9_]+ is not set$/)) $0 = substr($0, 3, length($0) - 13) "n" }
-	!/^CONFIG_/ { next }
-	{ split($0, p, "="); value = substr($0, length(p[1]) + 2) }
-	NR == FNR { asked[p[1]] = value; next }
-	{ got[p[1]] = value }
-	END {
-		for (s in asked) {
-			is = s in got ? got[s] : "n"
-			if (is != asked[s])
-				printf "  %s is %s, not %s\n", s, is, asked[s]
-		}
-	}' "$wanted" "$build/.config")
+# Of two lines for a symbol the last counts.  What .config does not name is n.
+settings() { sed -n 's/^# \(CONFIG_[A-Za-z0-9_]*\) is not set$/\1=n/p; /^CONFIG_/p' "$1"; }
+bad=$(settings "$wanted" | tac | sort -t = -k 1,1 -s -u | grep -vxFf <(settings "$build/.config") |
+	while IFS='=' read -r symbol value; do
+		is=$(sed -n "s/^$symbol=//p" "$build/.config")
+		[ "${is:-n}" = "$value" ] || echo "  $symbol is ${is:-n}, not $value"
+	done)
 [ -z "$bad" ] || { say "$bad"; die "the $2 kernel cannot be configured as configs/ asks"; }
 echo "$stamp" >"$build/wanted.stamp"

@@ -25,10 +25,10 @@ missing() {
 		{
 			for (i = split(uses, use, ","); i; i--)
 				if (index("," $1 ",", "," use[i] ",")) { print $2, $3; next }
-		}' "$HARNESS/kernel/deps.list")
+		}' "$HARNESS/kernel/deps.list") | sort -u | tr '\n' ' '
 }
 
-wanted=$(missing | sort -u | tr '\n' ' ')
+wanted=$(missing)
 [ -n "$wanted" ] || exit 0
 
 hint="install these packages: $wanted"
@@ -36,7 +36,7 @@ hint="install these packages: $wanted"
 command -v apt-get >/dev/null || die "no apt-get; $hint"
 
 lock 7 deps
-wanted=$(missing | sort -u | tr '\n' ' ')
+wanted=$(missing)
 [ -n "$wanted" ] || exit 0
 log=$CACHE/deps.log
 say "installing: $wanted"
@@ -45,5 +45,5 @@ export DEBIAN_FRONTEND=noninteractive
 { apt-get update && apt-get install -y --no-install-recommends \
 	-o DPkg::Lock::Timeout=300 $wanted; } \
 	</dev/null >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "apt failed ($log); $hint"; }
-left=$(missing | sort -u | tr '\n' ' ')
+left=$(missing)
 [ -z "$left" ] || die "still missing after apt: $left"
