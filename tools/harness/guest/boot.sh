@@ -124,23 +124,27 @@ fi
 limit=${GUEST_TIMEOUT:-$(awk '{ s += $2 } END { print s + 120 }' "$cmds")}
 say "$label: booting the $kernel kernel ($accel, $cpus CPU, $mem MiB)"
 started=$SECONDS
-timeout -k 9 "$limit" "${qemu[@]}" </dev/null >"$log" 2>&1 4>"$report" 5>&- 7>&- 8>&- 9>&- &
+"${qemu[@]}" </dev/null >"$log" 2>&1 4>"$report" 5>&- 7>&- 8>&- 9>&- &
 pid=$!
-trap 'kill "$pid" 2>/dev/null || true' EXIT
+# shellcheck disable=SC2046 # numbers; timeout ends its tail.
+trap 'kill -9 "$pid" 2>/dev/null; kill $(jobs -p) 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
 
-# One line per command as it ends; a command under way is shown on a terminal.
-tail -n +1 -f -s "${GUEST_POLL:-0.2}" --pid="$pid" "$report" | grep -a --line-buffered '^@@' |
-	while read -r mark name how; do
+# One line per command as it ends; a command under way is shown on a terminal.  tail ends
+# with the guest, or when its time is up.
+timeout "$limit" tail -n +1 -f -s "${GUEST_POLL:-0.2}" --pid="$pid" "$report" |
+	grep -a --line-buffered '^@@' | while read -r mark name how; do
 		case $mark in
 		@@END) say "  $name: $how (at $((SECONDS - started)) s)" ;;
 		@@BEGIN) [ ! -t 2 ] || printf "  %s ...\r" "$name" >&2 ;;
 		esac
 	done &
+wait $! || true
+hung=
+! kill -9 "$pid" 2>/dev/null || hung=1
 code=0
 { wait "$pid" || code=$?; } 2>/dev/null
 trap - EXIT
-wait
 
 failed() {	# WHAT
 	say "$label: $1"
@@ -149,7 +153,7 @@ failed() {	# WHAT
 	tail -n "${GUEST_TAIL:-25}" "$console" | tr -d '\r' >&2
 	exit 1
 }
-[ "$code" != 124 ] || failed "the guest did not end in $limit s"
+[ -z "$hung" ] || failed "the guest did not end in $limit s"
 [ "$code" = 0 ] || failed "${qemu[0]##*/} ended with $code"
 if ! grep -qax '@@DONE' "$report"; then
 	why="the guest died before it was done"
