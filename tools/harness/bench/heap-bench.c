@@ -1011,7 +1011,7 @@ static long long check(const struct heap *heap, int rounds, struct heap_stats *b
 		}
 	}
 	*after = must_stats();
-	if (heap_hits(after) == heap_hits(before))
+	if (heap_hit_bytes(after) == heap_hit_bytes(before))
 		errx(1, "nothing was taken from the pool");
 	close(fd);
 	return bytes;
@@ -1066,8 +1066,8 @@ static void run_after(void)
 
 	check(&run_heaps[SYSTEM], 3, &before, &st);
 	printf("\nEvery byte of every reused buffer, after it had been filled with 0xa5,\n"
-	       "was zero again (%d sizes, %lld pages taken from the pool).\n", NR_SIZES,
-	       heap_hits(&st) - heap_hits(&before));
+	       "was zero again (%d sizes, %lld MiB taken from the pool).\n", NR_SIZES,
+	       (heap_hit_bytes(&st) - heap_hit_bytes(&before)) >> 20);
 	printf("\nThe pool has %lld of at most %lld MiB, and %lld MiB wait to be zeroed.\n\n",
 	       st.pool_bytes >> 20, st.pool_limit_bytes >> 20, st.queue_bytes >> 20);
 	printf("%10s %10s %10s %10s\n", "pages of", "cached", "hits", "misses");

@@ -182,7 +182,7 @@ static void test_map_fails(struct kunit *test)
 {
 	unsigned int nr = HEAP_ZERO_BATCH / MEDIUM - 1;
 
-	/* A batch whose last page exceeds HEAP_ZERO_BATCH, and another one. */
+	/* A batch that its last page takes past HEAP_ZERO_BATCH, and another one. */
 	close(test, MEDIUMS, nr - 1, true);
 	close(test, MEDIUMS, 1, false);
 	close(test, SMALLS, 1, false);
@@ -191,7 +191,7 @@ static void test_map_fails(struct kunit *test)
 	heap_test_stub_zero(test, fail);
 	heap_test_run();
 	KUNIT_EXPECT_EQ(test, 2U, heap_test.nr_maps);
-	/* Pages that fetched ones replace are not zeroed. */
+	/* Pages that are replaced with fetched ones are not zeroed. */
 	KUNIT_EXPECT_EQ(test, (nr - 1) * MEDIUM + LARGE,
 			atomic_long_read(&heap_test.queue->zero_failed));
 	KUNIT_EXPECT_EQ(test, MEDIUM, atomic_long_read(&heap_test.queue->zeroed));
@@ -227,7 +227,7 @@ static void test_held(struct kunit *test)
 	heap_cache_free_page(heap_test.cache, sg_page(sgs));
 }
 
-/* A poisoned page is not cached, reused, or given to the page allocator. */
+/* A poisoned large page is not cached, reused, or given to the page allocator. */
 static void test_poisoned(struct kunit *test)
 {
 	struct page *page;
@@ -235,7 +235,7 @@ static void test_poisoned(struct kunit *test)
 	unsigned int i;
 
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		kunit_skip(test, "there are no poisoned pages");
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 
 	for (i = 0; i < 2; i++) {
 		sgl = heap_test_buffer(test, heap_test.nid, MEDIUMS, 1, true);
@@ -254,7 +254,7 @@ static void test_poisoned(struct kunit *test)
 	}
 }
 
-/* Pages of the newest buffer are reused, if of the order and not held. */
+/* Pages of the newest buffer are reused if they have the order and nobody holds them. */
 static void test_reuse(struct kunit *test)
 {
 	struct heap_sgl *sgl;
@@ -333,7 +333,7 @@ static void test_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 10UL, deferred_free_look(queue));
 }
 
-/* Returns whether the thread's timer was armed instead of the thread woken. */
+/* Returns whether the thread's timer was armed, and the thread not woken. */
 static bool close_and_look(struct kunit *test, unsigned int nr)
 {
 	struct heap_sgl *sgl = heap_test_buffer(test, heap_test.nid, SMALLS, nr, false);
@@ -349,7 +349,7 @@ static bool close_and_look(struct kunit *test, unsigned int nr)
 	return armed;
 }
 
-/* The thread starts a little later, or at once when the queue is half full. */
+/* The thread starts a little later, or at once when the queue is more than half full. */
 static void test_start(struct kunit *test)
 {
 	heap_test.queue->limit = 20;

@@ -139,7 +139,7 @@ static void test_put_mixed(struct kunit *test)
 	heap_test_expect(test, 0, 2 * (LARGE + MEDIUM + 1));
 }
 
-/* A page that somebody else holds is the page allocator's after it was put or freed. */
+/* A page that somebody else holds belongs to no bin after it was put or freed. */
 static void test_held(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;
@@ -168,7 +168,7 @@ static void test_poisoned(struct kunit *test)
 	struct page *page, *poisoned;
 
 	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		kunit_skip(test, "there are no poisoned pages");
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 
 	fetch(i, 4);
 	take(test, i, 4);

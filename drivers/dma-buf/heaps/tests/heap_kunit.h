@@ -2,7 +2,8 @@
 /*
  * What the KUnit suites of the pooled system heap share
  *
- * The thread of the test's pool does nothing; tests call its functions instead.
+ * The thread of the test's pool does nothing until a test lets it run. Most tests call
+ * its functions instead.
  */
 #ifndef _DMABUF_HEAP_KUNIT_H
 #define _DMABUF_HEAP_KUNIT_H
@@ -23,7 +24,7 @@
 #define MEDIUM		16UL
 enum { LARGES, MEDIUMS, SMALLS };
 
-/* Pages of order 0 that page_pool gets at a time; bulk needs per-CPU lists. */
+/* Pages of order 0 that page_pool gets at a time; in bulk it needs per-CPU lists. */
 #define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
 
 /* What a test works with. */

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * KUnit tests of a page's path from a buffer through the queue and the cache to the
- * next buffer: old data is never seen, and memory reclaim finds all cached and queued
- * pages
+ * next buffer. Old data is never seen, and reclaim finds all cached and queued pages.
  *
  * The suites of the cache and of the queue use the pool that is made here.
  */
@@ -163,8 +162,8 @@ int heap_test_init(struct kunit *test)
 		kunit_skip(test, "there are no large pages");
 
 	/*
-	 * On another node the task would miss what it has freed. The node's CPUs
-	 * would not do: an emulated node has all of them.
+	 * On another node the task would miss the pages that it has freed. It is
+	 * bound to one CPU, as each node has all CPUs if nodes are emulated.
 	 */
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 
@@ -480,7 +479,7 @@ static void test_oom(struct kunit *test)
 		heap_cache_fetch(heap_test.cache, nid, MEDIUMS, 2);
 		held += LARGE + 2 * MEDIUM;
 	}
-	/* Some of it is used, and a node's queued pages are not the oldest ones. */
+	/* Some pages count as used, and the newest buffer is on the first node. */
 	heap_test_close(test, heap_test.nid, MEDIUMS, 1, true);
 #ifdef CONFIG_CPUSETS
 	/* No node is in the cpuset of the task. */

@@ -78,16 +78,6 @@ static inline int heap_stats_read(struct heap_stats *st)
 	return 0;
 }
 
-static inline long long heap_hits(const struct heap_stats *st)
-{
-	long long hits = 0;
-	int i;
-
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		hits += st->order[i].hits;
-	return hits;
-}
-
 /* Bytes that buffers got from the pool */
 static inline long long heap_hit_bytes(const struct heap_stats *st)
 {
