@@ -129,7 +129,7 @@ mkdir -p "$work" "$repo" "$out/$kernel"
 rm -f "$work"/*.log "$work"/*.tests "$work"/*.splats
 "$HARNESS/kernel/deps.sh"
 own_tree
-for part in drivers include tools Documentation; do
+for part in drivers include tools Documentation MAINTAINERS; do
 	rm -rf "${repo:?}/$part"
 	cp -a "$TOP/$part" "$repo/$part"
 done
