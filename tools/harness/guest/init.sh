@@ -71,8 +71,9 @@ if grep -q guest.shell /proc/cmdline; then
 	HOME=/tmp PS1='guest:\w# ' setsid cttyhack sh -i
 else
 	for port in /dev/ttyS1 /dev/vport0p1 /dev/console; do
-		# A shell whose exec cannot open a file ends.
-		(: <>$port) 2>/dev/null && exec 3<>$port && break
+		# What is not there would be created, and a shell whose exec cannot open a
+		# file ends.
+		[ -c $port ] && (: <>$port) 2>/dev/null && exec 3<>$port && break
 	done
 	# Raw, so that the terminal layer changes no byte of the report.
 	stty raw 115200 <&3 2>/dev/null
