@@ -44,7 +44,7 @@ static bool is_right(const struct buffer *b, const char *when)
 		if (b->data[i] == want)
 			continue;
 		snprintf(fault, sizeof(fault),
-			 "%s: at byte %zu of %zu is 0x%llx instead of 0x%llx",
+			 "%s: the word at byte %zu of %zu is 0x%llx instead of 0x%llx",
 			 when, i * sizeof(*b->data), b->len,
 			 b->data[i], want);
 		return false;

@@ -143,7 +143,7 @@ fake() {
 fake 0 "every byte was zero" "" test -t 1
 fake 0 '"fault":null' "" test -t 1 --json
 fake 2 "not zeroed" stale test -t 10
-fake 2 '"fault":"a new buffer is not zeroed: byte ' stale test -t 10 --json
+fake 2 '"fault":"a new buffer is not zeroed: the word at byte ' stale test -t 10 --json
 fake 2 "changed" shared test -t 10
 fake 2 "a buffer of" short test -t 10
 fake 2 "mmap" closed test -t 10
