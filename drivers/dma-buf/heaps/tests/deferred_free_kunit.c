@@ -366,9 +366,9 @@ static void test_start(struct kunit *test)
 }
 
 /* Until this is called, the thread does nothing. */
-static void let_thread_run(void)
+static void let_thread_run(kthread_work_func_t func)
 {
-	heap_test.queue->work.work.func = deferred_free_work;
+	heap_test.queue->work.work.func = func;
 	deferred_free_kick(heap_test.queue);
 }
 
@@ -385,6 +385,13 @@ static bool wait_for_thread(void)
 	return !deferred_free_pages(heap_test.queue);
 }
 
+/* The work goes on for a while after its last look at the queue, and lets others run. */
+static void work_and_linger(struct kthread_work *work)
+{
+	deferred_free_work(work);
+	usleep_range(500, 1000);
+}
+
 /*
  * Each round adds a buffer just when the thread, done with the last one, goes to
  * sleep. A lost wake-up leaves it in the queue for good.
@@ -397,9 +404,9 @@ static void test_wakeup(struct kunit *test)
 	heap_test.cache->limit = 1;
 	/* More than a chunk. */
 	close(test, LARGES, CHUNK_PAGES / LARGE + 2, false);
-	let_thread_run();
+	let_thread_run(work_and_linger);
 	KUNIT_ASSERT_TRUE(test, wait_for_thread());
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 300; i++) {
 		/* From here on a buffer is more than half of the limit. */
 		if (i == 100)
 			heap_test.queue->limit = MEDIUM + 1;
@@ -446,7 +453,7 @@ static void test_concurrent(struct kunit *test)
 
 	heap_test_start(test, reclaim_fn, NULL);
 	heap_test_start(test, reuse_fn, NULL);
-	let_thread_run();
+	let_thread_run(deferred_free_work);
 	for (i = 0; i < 300; i++) {
 		/* The thread does not fetch meanwhile: a bin owns all of them. */
 		close(test, MEDIUMS, i % 7 + 1, true);
