@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What heap-bench reads the time with: a clock whose unit is chosen, and CPU time
+ */
+#ifndef _BENCH_CLOCK_H
+#define _BENCH_CLOCK_H
+
+#include <err.h>
+#include <glob.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "heap_pool_util.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+static bool clock_instructions;
+static double ns_per_tick;	/* unit tsc: what the counter is multiplied by */
+static double ticks_per_cpu_ns = 1;
+
+static uint64_t timespec_ns(const struct timespec *ts)
+{
+	return ts->tv_sec * 1000000000ULL + ts->tv_nsec;
+}
+
+static __always_inline uint64_t counter(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+	uint64_t count;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (count) : : "memory");
+	return count;
+#else
+	errx(1, "instructions can only be counted on x86 and arm64");
+#endif
+}
+
+/* Now, in the unit chosen */
+static __always_inline uint64_t now(void)
+{
+	struct timespec ts;
+
+	if (clock_instructions)
+		return counter();
+	if (ns_per_tick)
+		return counter() * ns_per_tick;
+	clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
+	return timespec_ns(&ts);
+}
+
+/* Two instructions per round */
+static void __attribute__((noinline)) spin(unsigned long rounds)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
+#elif defined(__aarch64__)
+	__asm__ volatile("1: subs %0, %0, 1\n\tb.ne 1b" : "+r" (rounds) : : "cc");
+#else
+	while (rounds--)
+		__asm__ volatile("" : : : "memory");
+#endif
+}
+
+static uint64_t cpu_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	return clock_gettime(clock, &ts) ? 0 : timespec_ns(&ts);
+}
+
+/*
+ * Choose the unit: ns; tsc, which is ns by the counter, where a system call costs too
+ * much to read the clock; or instructions. These only mean something where the counter
+ * (x86: TSC, arm64: CNTVCT) counts them, as a loop of known length shows. The
+ * scheduler's clock, in which CPU time is, runs on the counter there.
+ */
+static void clock_setup(const char *unit)
+{
+	const unsigned long rounds = 20000000;
+	uint64_t ticks, ns;
+
+	if (!strcmp(unit, "instructions")) {
+		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+		ticks = counter();
+		spin(rounds);
+		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - ns;
+		ticks = counter() - ticks;
+		if (ticks < 1.96 * rounds || ticks > 2.04 * rounds)
+			errx(1, "the counter counts %.3f, not 1 for an instruction; use -u ns",
+			     ticks / (2.0 * rounds));
+		clock_instructions = true;
+		ticks_per_cpu_ns = (double)ticks / ns;
+	} else if (!strcmp(unit, "tsc")) {
+		ns = now();
+		ticks = counter();
+		usleep(200000);
+		ticks = counter() - ticks;
+		ns_per_tick = (double)(now() - ns) / ticks;
+	} else if (strcmp(unit, "ns")) {
+		errx(1, "unit %s: instructions, ns or tsc", unit);
+	}
+}
+
+/* ---- CPU time ---- */
+
+/* clock_getcpuclockid() for another process, which libc restricts to users */
+static clockid_t cpu_clock(pid_t pid)
+{
+	return ((clockid_t)~pid << 3) | 2;
+}
+
+static clockid_t kthreads[1024];
+static unsigned int nr_kthreads;
+
+/*
+ * Find the kernel thread @name, or all that exist now if that is NULL. They are the
+ * children of kthreadd, which is process 2.
+ */
+static void find_kthreads(const char *name)
+{
+	char stat[512], *comm, *end;
+	glob_t found;
+	size_t i;
+	int ppid;
+
+	if (glob("/proc/[0-9]*/stat", GLOB_NOSORT, NULL, &found))
+		err(1, "/proc");
+	nr_kthreads = 0;
+	for (i = 0; i < found.gl_pathc && nr_kthreads < ARRAY_SIZE(kthreads); i++) {
+		if (read_text(found.gl_pathv[i], stat, sizeof(stat)) <= 0)
+			continue;
+		comm = strchr(stat, '(');
+		end = strrchr(stat, ')');
+		if (!comm || !end || sscanf(end + 1, " %*c %d", &ppid) != 1 || ppid != 2)
+			continue;
+		*end = '\0';
+		if (!name || !strcmp(comm + 1, name))
+			kthreads[nr_kthreads++] = cpu_clock(atoi(stat));
+	}
+	globfree(&found);
+	if (name && !nr_kthreads)
+		errx(1, "no thread %s", name);
+}
+
+/* What the kernel threads have used; the ones that were found */
+static uint64_t kthreads_ns(void)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_kthreads; i++)
+		sum += cpu_ns(kthreads[i]);
+	return sum;
+}
+
+#endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What heap-bench measures: what a heap does in its turn
+ *
+ * The last lines of each turn_...() comment have the figures of that turn, in the unit of
+ * the clock, but CPU time of a real machine in nanoseconds.
+ */
+#ifndef _BENCH_TURNS_H
+#define _BENCH_TURNS_H
+
+#include <sched.h>
+#include <sys/wait.h>
+
+#include "clock.h"
+
+#define HEAP_STATS	HEAP_DEBUGFS "stats"
+#define HEAP_WRITE	"/sys/kernel/debug/heap_write"
+
+#define NR_SIZES	5
+#define MAX_VALUES	24000
+#define IN_FLIGHT	3
+#define BLOCK_NS	40000000
+#define SURFACES	12
+
+/* What a turn can measure */
+enum { ALLOC, USE, CLOSE };
+enum { PAIR, LOOP, SELF, HELD, THREAD, NR_FIGURES };
+
+struct values {
+	uint64_t v[MAX_VALUES];
+	int n;
+};
+
+struct heap {
+	const char *name;		/* in the output */
+	const char *node;
+	const char *param, *value;	/* to set before a turn */
+	int fd;
+	struct values *values;
+};
+
+struct row {
+	void (*turn)(struct heap *heap, const struct row *row);
+	/* What is printed of a turn's figures; make try has no cases, but "" */
+	struct {
+		const char *name, *op;
+	} figure[NR_FIGURES];
+	int warm;			/* rounds that do not count */
+	int rounds[NR_SIZES + 1];	/* by size; the last is of len */
+	int samples[NR_SIZES + 1];	/* in a turn, after two that do not count */
+	size_t len;
+	unsigned int arg;
+	enum { ANY, PAGES, POOL } needs;
+	bool drain;			/* before it begins */
+};
+
+struct set {
+	const char *name, *unit;
+	struct heap *heaps;
+	int nr_heaps;
+	const struct row *rows;
+	bool in_turns;
+	bool noise;			/* stock2 says what that is */
+	const char *thread;		/* whose CPU time counts; NULL: all of the kernel's */
+	uint64_t (*write)(int buf);
+	void (*before)(void);
+	void (*after)(void);
+};
+
+static const struct set *set;
+static bool counts;		/* whether what is measured now does */
+
+static int must_open(const char *name)
+{
+	char path[64];
+	int heap;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
+	heap = open(path, O_RDWR | O_CLOEXEC);
+	if (heap < 0)
+		err(1, "%s", path);
+	return heap;
+}
+
+static __always_inline int must_alloc(int heap, size_t len)
+{
+	int buf = heap_alloc(heap, len);
+
+	if (buf < 0)
+		err(1, "allocation of %zu bytes", len);
+	return buf;
+}
+
+static void set_param(const char *name, const char *value)
+{
+	if (heap_set_param_text(name, value))
+		err(1, HEAP_PARAMS "%s", name);
+}
+
+static struct heap_stats must_stats(void)
+{
+	struct heap_stats st;
+
+	if (heap_stats_read(&st))
+		errx(1, "%s: cannot be read, or is in another format", HEAP_STATS);
+	return st;
+}
+
+/* ---- the state before a measurement ---- */
+
+static void add(struct values *values, uint64_t v)
+{
+	if (counts && values->n < MAX_VALUES)
+		values->v[values->n++] = v;
+}
+
+static bool is_pooled(const struct heap *heap)
+{
+	return !strcmp(heap->node, HEAP_NAME);
+}
+
+/*
+ * Sleep for 1 to 5 ms, each time for another while. A timer tick costs as much as a
+ * call. After pauses of one length, the calls of one heap could meet ticks again and
+ * again, and those of another heap never.
+ */
+static void sleep_off_tick(void)
+{
+	static unsigned int calls;
+
+	usleep(1000 + calls++ * 270 % 4000);
+}
+
+/*
+ * Wait until the thread has zeroed what was freed, and sleeps. On the deterministic
+ * machine time spent asleep costs nothing. It is the same for every heap: in real time
+ * the state of caches is a good part.
+ */
+static void caught_up(void)
+{
+	if (!access(HEAP_STATS, R_OK) && heap_wait_idle())
+		errx(1, "the thread did not catch up within 20 seconds");
+	sleep_off_tick();
+}
+
+static void drained(const struct heap *heap)
+{
+	struct heap_stats st;
+
+	if (is_pooled(heap) && !heap_drain_all(&st))
+		errx(1, "the heap could not be drained");
+	usleep(1000);
+}
+
+/* ---- a heap's turn ---- */
+
+/*
+ * One buffer; the thread sleeps.
+ * ALLOC: allocate. USE: allocate, and write to all of it, if arg. CLOSE: close
+ */
+static void turn_alloc(struct heap *heap, const struct row *row)
+{
+	uint64_t t;
+	int buf;
+
+	t = now();
+	buf = must_alloc(heap->fd, row->len);
+	t = now() - t;
+	add(&heap->values[ALLOC], t);
+	if (row->arg)
+		add(&heap->values[USE], t + set->write(buf));
+	/* The allocation may have woken the thread */
+	sleep_off_tick();
+	t = now();
+	close(buf);
+	t = now() - t;
+	add(&heap->values[CLOSE], t);
+}
+
+/*
+ * Eight buffers in a row: the CPU caches what the calls need, unlike after a pause.
+ * ALLOC: allocate one. CLOSE: close one
+ */
+static void turn_hot(struct heap *heap, const struct row *row)
+{
+	uint64_t t;
+	int buf[8];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(buf); i++) {
+		t = now();
+		buf[i] = must_alloc(heap->fd, row->len);
+		add(&heap->values[ALLOC], now() - t);
+	}
+	for (i = 0; i < ARRAY_SIZE(buf); i++) {
+		t = now();
+		close(buf[i]);
+		add(&heap->values[CLOSE], now() - t);
+	}
+}
+
+/*
+ * One buffer; pool and queue are empty.
+ * ALLOC: allocate
+ */
+static void turn_cold(struct heap *heap, const struct row *row)
+{
+	uint64_t t;
+	int buf;
+
+	drained(heap);
+	t = now();
+	buf = must_alloc(heap->fd, row->len);
+	t = now() - t;
+	add(&heap->values[ALLOC], t);
+	close(buf);
+}
+
+/*
+ * Twelve surfaces; pool and queue are empty, or dma-heap has filled the pool if arg.
+ * ALLOC: allocate all
+ */
+static void turn_burst(struct heap *heap, const struct row *row)
+{
+	int surface[SURFACES], i;
+	uint64_t t;
+
+	drained(heap);
+	if (row->arg && system("exec dma-heap fill 96M -s " HEAP_NAME " >/dev/null"))
+		errx(1, "dma-heap fill failed");
+	t = now();
+	for (i = 0; i < SURFACES; i++)
+		surface[i] = must_alloc(heap->fd, row->len);
+	add(&heap->values[ALLOC], now() - t);
+	for (i = 0; i < SURFACES; i++)
+		close(surface[i]);
+}
+
+/*
+ * Every arg ms, three buffers in flight.
+ * USE: close the oldest, allocate the next and write to all of it
+ */
+static void turn_frames(struct heap *heap, const struct row *row)
+{
+	int i, buf[IN_FLIGHT], n = row->arg > 8 ? 16 : 40;
+	uint64_t t;
+
+	for (i = 0; i < IN_FLIGHT; i++) {
+		buf[i] = must_alloc(heap->fd, row->len);
+		set->write(buf[i]);
+	}
+	for (i = -2 * IN_FLIGHT; i < n; i++) {
+		int *oldest = &buf[(i + 2 * IN_FLIGHT) % IN_FLIGHT];
+
+		t = now();
+		close(*oldest);
+		*oldest = must_alloc(heap->fd, row->len);
+		t = now() - t;
+		t += set->write(*oldest);
+		if (i >= 0)
+			add(&heap->values[USE], t);
+		usleep(row->arg * 1000);
+	}
+	for (i = 0; i < IN_FLIGHT; i++)
+		close(buf[i]);
+}
+
+/* A block is, from 1 MiB on, more than a queue of usual size takes */
+static int nr_pairs(size_t len)
+{
+	return len > 8 * MIB ? 24 : len > MIB ? 64 : len > 64 * KIB ? 400 : 3000;
+}
+
+/*
+ * A block of pairs: allocate and close back to back, until the queue is empty again.
+ * LOOP: a pair, as the application waits for it, each of them if arg. SELF, THREAD: CPU
+ * time of application and thread for a pair. PAIR: both
+ */
+static void turn_pairs(struct heap *heap, const struct row *row)
+{
+	int i, n = nr_pairs(row->len);
+	uint64_t kernel, self, t;
+
+	find_kthreads(set->thread);
+	kernel = kthreads_ns();
+	self = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	if (row->arg) {
+		for (i = 0; i < n; i++) {
+			t = now();
+			close(must_alloc(heap->fd, row->len));
+			add(&heap->values[LOOP], now() - t);
+		}
+	} else {
+		t = now();
+		for (i = 0; i < n; i++)
+			close(must_alloc(heap->fd, row->len));
+		t = now() - t;
+		add(&heap->values[LOOP], t / n);
+	}
+	self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
+	caught_up();
+	kernel = kthreads_ns() - kernel;
+	add(&heap->values[SELF], self / n);
+	add(&heap->values[THREAD], kernel / n);
+	add(&heap->values[PAIR], (self + kernel) * ticks_per_cpu_ns / n);
+}
+
+/* Pairs of all tasks, and whether the other one is to go on */
+static volatile struct {
+	uint64_t pairs;
+	bool go;
+} *other;
+
+/* This task is on the first processor, the other one on the second. */
+static pid_t start_other(int heap, size_t len)
+{
+	cpu_set_t cpus;
+	pid_t pid;
+
+	other->pairs = 0;
+	other->go = true;
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		return pid;
+	CPU_ZERO(&cpus);
+	CPU_SET(1, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		err(1, "sched_setaffinity");
+	while (other->go) {
+		close(must_alloc(heap, len));
+		other->pairs++;
+	}
+	_exit(0);
+}
+
+/*
+ * Blocks of some time, the first of which does not count: arg tasks allocate and close
+ * back to back.
+ * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
+ * heap's thread for a pair
+ */
+static void turn_loop(struct heap *heap, const struct row *row)
+{
+	uint64_t used = kthreads_ns(), start, pairs, total = 0, t;
+	pid_t pid = row->arg > 1 ? start_other(heap->fd, row->len) : 0;
+	int block, status = 0;
+
+	for (block = -1; block < 4; block++) {
+		start = now();
+		pairs = -other->pairs;
+		do {
+			close(must_alloc(heap->fd, row->len));
+			pairs++;
+			t = now() - start;
+		} while (t < BLOCK_NS);
+		total += pairs;
+		pairs += other->pairs;
+		if (block >= 0)
+			add(&heap->values[LOOP], t * row->arg / pairs);
+	}
+	if (is_pooled(heap) && !pid) {
+		add(&heap->values[HELD], file_value(HEAP_STATS, "queue_bytes") +
+					 file_value(HEAP_STATS, "pool_bytes"));
+		caught_up();
+		add(&heap->values[THREAD], (kthreads_ns() - used) / total);
+	}
+	other->go = false;
+	if (pid && (waitpid(pid, &status, 0) < 0 || status))
+		errx(1, "the other task failed");
+	other->pairs = 0;
+}
+
+/*
+ * The surfaces of a window system, each of three buffers: a full-screen one, windows,
+ * a status bar, icons, a cursor. A burst creates, resizes and releases some of them.
+ */
+#define NR_BURSTS	24
+#define BURST_EVENTS	6
+
+static unsigned int rnd(unsigned int *state, unsigned int below)
+{
+	return next_random(state) % below;
+}
+
+static size_t surface_size(unsigned int *state)
+{
+	static const struct {
+		unsigned int width, height;
+	} shape[] = {
+		{ 1080, 2400 }, { 2400, 1080 }, { 1080, 1200 }, { 900, 700 },
+		{ 1080, 96 }, { 1080, 144 }, { 512, 512 }, { 192, 192 },
+		{ 96, 96 }, { 64, 64 }, { 32, 32 },
+	};
+	unsigned int i = rnd(state, ARRAY_SIZE(shape));
+
+	return (size_t)shape[i].width * shape[i].height * 4;
+}
+
+static void release_surface(int *surface)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (surface[i] >= 0)
+			close(surface[i]);
+		surface[i] = -1;
+	}
+}
+
+/*
+ * A trace, the same in each pass: arg is where its random numbers begin.
+ * LOOP: its bursts
+ */
+static void turn_mix(struct heap *heap, const struct row *row)
+{
+	int surface[SURFACES][3], burst, event, i, j;
+	unsigned int state = row->arg;
+	uint64_t t, sum = 0;
+	size_t len;
+	bool make;
+
+	memset(surface, -1, sizeof(surface));
+	for (burst = 0; burst <= NR_BURSTS; burst++) {
+		t = now();
+		for (event = 0; event < BURST_EVENTS; event++) {
+			make = rnd(&state, 4) != 0;
+			len = surface_size(&state);
+			i = rnd(&state, SURFACES);
+			release_surface(surface[i]);
+			for (j = 0; make && j < 3; j++)
+				surface[i][j] = must_alloc(heap->fd, len);
+		}
+		for (i = 0; burst == NR_BURSTS && i < SURFACES; i++)
+			release_surface(surface[i]);
+		sum += now() - t;
+		/* Some bursts follow each other closely. */
+		usleep(rnd(&state, 3) ? 50000 : 1000);
+	}
+	add(&heap->values[LOOP], sum);
+}
+
+/* ---- ways to write to a buffer; both return what that took ---- */
+
+/* A word to each cache line through the kernel's mapping, system calls aside */
+static uint64_t write_lines(int buf)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%d", buf);
+	if (write_text(HEAP_WRITE, text) || read_text(HEAP_WRITE, text, sizeof(text)) < 0)
+		err(1, HEAP_WRITE);
+	return strtoull(text, NULL, 10);
+}
+
+/* Every byte, and what it takes to map them */
+static uint64_t map_and_write(int buf)
+{
+	size_t len = buf_size(buf);
+	uint64_t start = now();
+	char *p = buf_map(buf, len);
+
+	if (!p)
+		err(1, "mmap of %zu bytes", len);
+	memset(p, 0xa5, len);
+	munmap(p, len);
+	return now() - start;
+}
+
+#endif
