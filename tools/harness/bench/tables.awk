@@ -163,10 +163,13 @@ function run_table(   i, k, stock, pooled, line) {
 	}
 }
 
-function message_row(title, key, heap,   i) {
+function message_row(title, key, heap,   i, off) {
 	printf "%-27s", title
 	for (i = 1; i <= nsizes; i++) {
 		if (!size[i]) continue
+		off = noise[key, size[i]] ? noise[key, size[i]] - 1 : 0
+		if (off < 0) off = -off
+		if (off > most) most = off
 		if (!((key, heap, size[i]) in p50)) missing = key " " heap " " size[i]
 		printf unit == "ns" ? " %8.1f" : " %8d", p50[key, heap, size[i]] / (unit == "ns" ? 1000 : 1)
 	}
@@ -187,6 +190,7 @@ function message_table(   i, time) {
 	message_rows("close", "close")
 	if (time) message_rows("frames of 16 ms", "frames 16ms")
 	message_rows("loop", time ? "loop" : "churn pair")
+	if (time) printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
 	if (missing) print "error: " ARGV[1] " has no " missing > "/dev/stderr"
 }
 
