@@ -33,7 +33,8 @@ struct scatterlist;
  * @buffers:	closed buffers with pages left, oldest first
  * @nr_buffers:	length of @buffers
  * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
- * @low:	the lowest @nr_pages since the thread last looked at the queue
+ * @low:	the lowest @nr_pages since the thread last looked at the queue, or since a
+ *		buffer was queued while @work was idle
  * @nr_reused:	buffers reused since then
  * @behind:	allocations got new memory though pages were queued
  * @due:	base pages that the thread has to work on before it looks again
