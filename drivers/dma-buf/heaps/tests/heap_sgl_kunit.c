@@ -10,7 +10,7 @@
 
 /* Usable entries of a chained segment. */
 #define SEGMENT		(SG_MAX_SINGLE_ALLOC - 1)
-#define SGL_MAX_PAGES	1000
+#define SGL_MAX_PAGES	(8 * SEGMENT)
 
 static const struct sgl_param {
 	const char *desc;
