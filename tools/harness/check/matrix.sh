@@ -19,6 +19,7 @@ list() {
 		mte        test KERNEL=$(newest) ARCH=arm64 BOOTS=mte
 		16k        test KERNEL=$(newest) ARCH=arm64 BOOTS=16k
 		64k        test KERNEL=$(newest) ARCH=arm64 BOOTS=64k
+		64k-lean   test KERNEL=$(newest) ARCH=arm64 BOOTS=64k-lean
 		highmem    test KERNEL=$(newest) ARCH=i386 BOOTS=highmem
 		rt         test KERNEL=$(newest) BOOTS=rt
 		up         test KERNEL=$(newest) BOOTS=up
