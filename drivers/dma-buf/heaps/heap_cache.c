@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
@@ -24,9 +25,8 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 /* ptr_ring frees slots in batches of two cache lines, each up to 256 bytes. */
 #define STORE_SLACK	64
 
-/* Pages to move, and base pages to free, each time a bin's lock is held. */
+/* Pages to move each time a bin's lock is held. */
 #define HOLD_PAGES	64U
-#define HOLD_BASE_PAGES	(SZ_1M >> PAGE_SHIFT)
 
 /* How long pages count as used after they were taken. */
 #define USED_TICKS	HZ
@@ -110,6 +110,8 @@ void heap_cache_free_page(struct heap_cache *cache, struct page *page)
 {
 	unsigned int order = compound_order(page);
 
+	/* With init_on_free the page allocator zeroes the page. */
+	lockdep_assert_not_held(&heap_cache_bin(cache, page)->lock);
 	if (heap_cache_owns(page)) {
 		/* page_pool releases a page that comes with a second reference. */
 		get_page(page);
@@ -308,30 +310,30 @@ static unsigned long heap_bin_shrink(struct heap_cache *cache,
 				     struct heap_bin *bin, unsigned long nr_pages,
 				     bool reclaim)
 {
-	unsigned int chunk = clamp(HOLD_BASE_PAGES >> bin->order, 1U, HOLD_PAGES);
 	unsigned long nr = nr_pages ? ((nr_pages - 1) >> bin->order) + 1 : 0;
+	struct page *pages[HOLD_PAGES];
 	unsigned long done = 0;
-	struct page *page;
-	unsigned int n, i;
+	unsigned int want, n, i;
 
 	while (done < nr && READ_ONCE(bin->cached)) {
 		spin_lock(&bin->lock);
-		n = umin(umin(nr - done, chunk), bin->cached);
-		for (i = 0; i < n; i++) {
-			page = heap_bin_take_one(bin);
-			if (!page)
+		want = umin(umin(nr - done, HOLD_PAGES), bin->cached);
+		for (n = 0; n < want; n++) {
+			pages[n] = heap_bin_take_one(bin);
+			if (!pages[n])
 				break;
-			heap_cache_free_page(cache, page);
 		}
-		heap_bin_add(cache, bin, -(int)i);
+		heap_bin_add(cache, bin, -(int)n);
 		if (reclaim)
-			heap_bin_add_reclaimed(bin, i);
+			heap_bin_add_reclaimed(bin, n);
 		else
-			bin->peak -= min(bin->peak, i);
+			bin->peak -= min(bin->peak, n);
 		spin_unlock(&bin->lock);
-		done += i;
-		if (i < n || !n)
+		if (!n)
 			break;
+		for (i = 0; i < n; i++)
+			heap_cache_free_page(cache, pages[i]);
+		done += n;
 	}
 
 	return done << bin->order;
