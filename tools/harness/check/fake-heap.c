@@ -8,17 +8,37 @@
  *   short    a page is missing
  *   closed   the buffer cannot be mapped for writing
  *   full     there is no memory
+ *   file     it is a file
+ *
+ * The machine has been up for 1000 seconds. Whoever sleeps finds the file "later" in
+ * place of the heap's statistics.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 
 #include <linux/dma-heap.h>
+
+static time_t uptime = 1000;
+
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	*ts = (struct timespec){ .tv_sec = uptime };
+	return 0;
+}
+
+unsigned int sleep(unsigned int seconds)
+{
+	uptime += seconds;
+	return rename("later", "heaps/system/stats");
+}
 
 int ioctl(int fd, unsigned long request, ...)
 {
@@ -30,10 +50,12 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	data = va_arg(ap, void *);
 	va_end(ap);
-	if (request != DMA_HEAP_IOCTL_ALLOC || !strcmp(fault, "full")) {
-		errno = request == DMA_HEAP_IOCTL_ALLOC ? ENOMEM : ENOTTY;
+	errno = ENOTTY;
+	if (request != DMA_HEAP_IOCTL_ALLOC || !strcmp(fault, "file"))
 		return -1;
-	}
+	errno = ENOMEM;
+	if (!strcmp(fault, "full"))
+		return -1;
 	fd = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, data->len))
 		return -1;
