@@ -181,9 +181,7 @@ static bool wanted(const struct row *row)
 /* How many of the heaps, of which only the last may be empty, fit the row */
 static int nr_fit(const struct row *row, const struct heap *heaps, int n)
 {
-	if (row->needs == POOL && !is_pooled(&heaps[0]))
-		return 0;
-	return n - (row->needs == PAGES && !strcmp(heaps[n - 1].name, "empty"));
+	return n - (row->pages && !strcmp(heaps[n - 1].name, "empty"));
 }
 
 static void measure_heaps(struct heap *heaps, int n)
@@ -237,17 +235,11 @@ static const struct row bench_rows[] = {
 		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 }, .drain = true,
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .needs = PAGES,
+		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
 		.figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 },
 		.figure = { [PAIR] = { "churn", "pair" }, [LOOP] = { "churn", "loop" } },
-	}, {
-		turn_burst, .rounds[NR_SIZES] = 5, .len = 8 * MIB, .needs = PAGES,
-		.figure = { [ALLOC] = { "burst", "alloc" } },
-	}, {
-		turn_burst, .rounds[NR_SIZES] = 5, .len = 8 * MIB, .needs = POOL,
-		.figure = { [ALLOC] = { "filled", "alloc" } }, .arg = true,
 	}, {}
 };
 
@@ -273,12 +265,12 @@ static const struct row native_rows[] = {
 		.figure = { [ALLOC] = { "hot", "alloc" }, [CLOSE] = { "hot", "close" } },
 	}, {
 		turn_alloc, EACH_SIZE, SAMPLES, .arg = true,
-		.figure = { [USE] = { "write", "write" } }, .needs = PAGES,
+		.figure = { [USE] = { "write", "write" } }, .pages = true,
 	}, {
-		turn_frames, EACH_SIZE, .arg = 4, .needs = PAGES,
+		turn_frames, EACH_SIZE, .arg = 4, .pages = true,
 		.figure = { [USE] = { "frames", "4ms" } },
 	}, {
-		turn_frames, EACH_SIZE, .arg = 16, .needs = PAGES,
+		turn_frames, EACH_SIZE, .arg = 16, .pages = true,
 		.figure = { [USE] = { "frames", "16ms" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 1,
@@ -288,7 +280,7 @@ static const struct row native_rows[] = {
 		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
 	}, {
-		turn_mix, .rounds[NR_SIZES] = 5, .arg = 20201217, .needs = PAGES,
+		turn_mix, .rounds[NR_SIZES] = 5, .arg = 20201217, .pages = true,
 		.figure = { [LOOP] = { "mix", "mix" } },
 	}, {}
 };

@@ -50,7 +50,7 @@ struct row {
 	int samples[NR_SIZES + 1];	/* in a turn, after two that do not count */
 	size_t len;
 	unsigned int arg;
-	enum { ANY, PAGES, POOL } needs;
+	bool pages;			/* that it needs */
 	bool drain;			/* before it begins */
 };
 
@@ -214,26 +214,6 @@ static void turn_cold(struct heap *heap, const struct row *row)
 	t = now() - t;
 	add(&heap->values[ALLOC], t);
 	close(buf);
-}
-
-/*
- * Twelve surfaces; pool and queue are empty, or dma-heap has filled the pool if arg.
- * ALLOC: allocate all
- */
-static void turn_burst(struct heap *heap, const struct row *row)
-{
-	int surface[SURFACES], i;
-	uint64_t t;
-
-	drained(heap);
-	if (row->arg && system("exec dma-heap fill 96M -s " HEAP_NAME " >/dev/null"))
-		errx(1, "dma-heap fill failed");
-	t = now();
-	for (i = 0; i < SURFACES; i++)
-		surface[i] = must_alloc(heap->fd, row->len);
-	add(&heap->values[ALLOC], now() - t);
-	for (i = 0; i < SURFACES; i++)
-		close(surface[i]);
 }
 
 /*
