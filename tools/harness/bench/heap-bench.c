@@ -158,13 +158,12 @@ static bool in_list(const char *list, const char *name)
 	return strstr(all, one);
 }
 
-/* A trace has no size. */
 static bool wanted_size(size_t len)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%zu", len);
-	return !len || in_list(only_size, text);
+	return in_list(only_size, text);
 }
 
 /* A turn measures, and prints, all of its figures. */
@@ -192,13 +191,12 @@ static void measure_heaps(struct heap *heaps, int n)
 
 	for (i = 0; i < n; i++)
 		heaps[i].fd = must_open(heaps[i].node);
-	for (at = 0; at <= NR_SIZES; at++) {
+	for (at = 0; at < NR_SIZES; at++) {
 		for (i = 0; rows[i].turn; i++) {
 			row = rows[i];
-			if (at < NR_SIZES)
-				row.len = sizes[at];
+			row.len = sizes[at];
 			fit = nr_fit(&row, heaps, n);
-			if (!row.rounds[at] || !wanted(&row) || !wanted_size(row.len) || !fit)
+			if (!wanted(&row) || !wanted_size(row.len))
 				continue;
 			if (row.drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
@@ -279,9 +277,6 @@ static const struct row native_rows[] = {
 	}, {
 		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
-	}, {
-		turn_mix, .rounds[NR_SIZES] = 5, .arg = 20201217, .pages = true,
-		.figure = { [LOOP] = { "mix", "mix" } },
 	}, {}
 };
 

@@ -63,7 +63,7 @@ function bench_table(   i, k, of_stock, names) {
 
 function us(ns) { return sprintf(ns < 9950 ? "%.1f" : "%.0f", ns / 1000) }
 function short(bytes,   text) {
-	text = bytes ? human(bytes) : "trace"
+	text = human(bytes)
 	sub(/ /, "", text)
 	sub(/iB/, "", text)
 	return text

@@ -20,7 +20,6 @@
 #define MAX_VALUES	24000
 #define IN_FLIGHT	3
 #define BLOCK_NS	40000000
-#define SURFACES	12
 
 /* What a turn can measure */
 enum { ALLOC, USE, CLOSE };
@@ -46,8 +45,8 @@ struct row {
 		const char *name, *op;
 	} figure[NR_FIGURES];
 	int warm;			/* rounds that do not count */
-	int rounds[NR_SIZES + 1];	/* by size; the last is of len */
-	int samples[NR_SIZES + 1];	/* in a turn, after two that do not count */
+	int rounds[NR_SIZES];
+	int samples[NR_SIZES];		/* in a turn, after two that do not count */
 	size_t len;
 	unsigned int arg;
 	bool pages;			/* that it needs */
@@ -350,75 +349,6 @@ static void turn_loop(struct heap *heap, const struct row *row)
 	if (pid && (waitpid(pid, &status, 0) < 0 || status))
 		errx(1, "the other task failed");
 	other->pairs = 0;
-}
-
-/*
- * The surfaces of a window system, each of three buffers: a full-screen one, windows,
- * a status bar, icons, a cursor. A burst creates, resizes and releases some of them.
- */
-#define NR_BURSTS	24
-#define BURST_EVENTS	6
-
-static unsigned int rnd(unsigned int *state, unsigned int below)
-{
-	return next_random(state) % below;
-}
-
-static size_t surface_size(unsigned int *state)
-{
-	static const struct {
-		unsigned int width, height;
-	} shape[] = {
-		{ 1080, 2400 }, { 2400, 1080 }, { 1080, 1200 }, { 900, 700 },
-		{ 1080, 96 }, { 1080, 144 }, { 512, 512 }, { 192, 192 },
-		{ 96, 96 }, { 64, 64 }, { 32, 32 },
-	};
-	unsigned int i = rnd(state, ARRAY_SIZE(shape));
-
-	return (size_t)shape[i].width * shape[i].height * 4;
-}
-
-static void release_surface(int *surface)
-{
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		if (surface[i] >= 0)
-			close(surface[i]);
-		surface[i] = -1;
-	}
-}
-
-/*
- * A trace, the same in each pass: arg is where its random numbers begin.
- * LOOP: its bursts
- */
-static void turn_mix(struct heap *heap, const struct row *row)
-{
-	int surface[SURFACES][3], burst, event, i, j;
-	unsigned int state = row->arg;
-	uint64_t t, sum = 0;
-	size_t len;
-	bool make;
-
-	memset(surface, -1, sizeof(surface));
-	for (burst = 0; burst <= NR_BURSTS; burst++) {
-		t = now();
-		for (event = 0; event < BURST_EVENTS; event++) {
-			make = rnd(&state, 4) != 0;
-			len = surface_size(&state);
-			i = rnd(&state, SURFACES);
-			release_surface(surface[i]);
-			for (j = 0; make && j < 3; j++)
-				surface[i][j] = must_alloc(heap->fd, len);
-		}
-		for (i = 0; burst == NR_BURSTS && i < SURFACES; i++)
-			release_surface(surface[i]);
-		sum += now() - t;
-		/* Some bursts follow each other closely. */
-		usleep(rnd(&state, 3) ? 50000 : 1000);
-	}
-	add(&heap->values[LOOP], sum);
 }
 
 /* ---- ways to write to a buffer; both return what that took ---- */
