@@ -25,7 +25,6 @@
 #define HEAP_STOCK	"stock"
 #endif
 
-#define THREAD_NAME	"dma-heap-" HEAP_NAME
 #define TRIES		3
 
 enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
@@ -88,14 +87,11 @@ static unsigned long long percentile(const struct values *values, int percent)
 	return values->v[rank > 0 ? rank - 1 : 0];
 }
 
-/* stock2 / stock, or 0 where only the pooled heap has such a figure */
+/* stock2 / stock */
 static double noise_of(const struct heap *heaps, int figure)
 {
-	const struct values *stock = &heaps[STOCK].values[figure];
-
-	if (!stock->n)
-		return 0;
-	return (double)percentile(&heaps[STOCK2].values[figure], 50) / percentile(stock, 50);
+	return (double)percentile(&heaps[STOCK2].values[figure], 50) /
+	       percentile(&heaps[STOCK].values[figure], 50);
 }
 
 static bool quiet(const struct row *row, const struct heap *heaps)
@@ -104,8 +100,10 @@ static bool quiet(const struct row *row, const struct heap *heaps)
 	int f;
 
 	for (f = 0; set->noise && f < NR_FIGURES; f++) {
+		if (!row->figure[f].name)
+			continue;
 		noise = noise_of(heaps, f);
-		if (row->figure[f].name && noise && (noise < 0.97 || noise > 1.03))
+		if (noise < 0.97 || noise > 1.03)
 			return false;
 	}
 	return true;
@@ -272,8 +270,7 @@ static const struct row native_rows[] = {
 		.figure = { [USE] = { "frames", "16ms" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 1,
-		.figure = { [LOOP] = { "loop", "loop" }, [HELD] = { "held", "bytes" },
-			    [THREAD] = { "thread", "cpu" } },
+		.figure = { [LOOP] = { "loop", "loop" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
@@ -469,12 +466,12 @@ static const struct set sets[] = {
 	}, {
 		.name = "native", .unit = "tsc", .rows = native_rows, .in_turns = true,
 		.heaps = native_heaps, .nr_heaps = ARRAY_SIZE(native_heaps), .noise = true,
-		.thread = THREAD_NAME, .write = write_lines, .before = native_before,
+		.write = write_lines, .before = native_before,
 	}, {
 		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
 		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
-		.thread = THREAD_NAME, .write = map_and_write, .before = try_before,
-		.after = try_after,
+		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write,
+		.before = try_before, .after = try_after,
 	}, {
 		.name = "run", .unit = "instructions", .rows = run_rows,
 		.heaps = run_heaps, .nr_heaps = ARRAY_SIZE(run_heaps),
@@ -515,8 +512,6 @@ int main(int argc, char **argv)
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
 	clock_setup(unit ?: set->unit);
-	if (set->thread)
-		find_kthreads(set->thread);
 	if (set->before)
 		set->before();
 	measure_set();

@@ -70,9 +70,6 @@ function short(bytes,   text) {
 }
 function native_row(key, at,   floor) {
 	printf "%-11s %6s ", key, short(at)
-	if (key == "held") printf "%9s %8.1fM\n", "-", p50[key, "system", at] / 1048576
-	if (key == "thread") printf "%9s %9s\n", "-", us(p50[key, "system", at])
-	if (key == "held" || key == "thread") return
 	floor = ratio(key, at, "system", "empty")
 	printf "%9s %9s %9s %9s %8.3f %7s  %.3f%s\n", us(p50[key, "stock", at]), us(p50[key, "system", at]), \
 		us(p10[key, at]), us(p90[key, at]), ratio(key, at, "system", "stock"), \
@@ -258,7 +255,7 @@ $1 == "checked" { checked += $3; reused += $4; checks++ }
 	rows[++nrows] = row " " op " " name_of " " at
 	is[rows[nrows]] = field("p50") + 0
 	if (row == "") row = op
-	if (row != op && row != "held" && row != "thread") row = row " " op
+	if (row != op) row = row " " op
 	if (!known[row]++) key[++nkeys] = row
 	if (!known[name_of]++) heap[++nheaps] = name_of
 	if (!listed[at]++) size[++nsizes] = at

@@ -9,7 +9,6 @@
 #define _BENCH_TURNS_H
 
 #include <sched.h>
-#include <sys/wait.h>
 
 #include "clock.h"
 
@@ -23,7 +22,7 @@
 
 /* What a turn can measure */
 enum { ALLOC, USE, CLOSE };
-enum { PAIR, LOOP, SELF, HELD, THREAD, NR_FIGURES };
+enum { PAIR, LOOP, SELF, THREAD, NR_FIGURES };
 
 struct values {
 	uint64_t v[MAX_VALUES];
@@ -317,14 +316,13 @@ static pid_t start_other(int heap, size_t len)
 /*
  * Blocks of some time, the first of which does not count: arg tasks allocate and close
  * back to back.
- * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
- * heap's thread for a pair
+ * LOOP: a pair
  */
 static void turn_loop(struct heap *heap, const struct row *row)
 {
-	uint64_t used = kthreads_ns(), start, pairs, total = 0, t;
 	pid_t pid = row->arg > 1 ? start_other(heap->fd, row->len) : 0;
-	int block, status = 0;
+	uint64_t start, pairs, t;
+	int block;
 
 	for (block = -1; block < 4; block++) {
 		start = now();
@@ -334,19 +332,12 @@ static void turn_loop(struct heap *heap, const struct row *row)
 			pairs++;
 			t = now() - start;
 		} while (t < BLOCK_NS);
-		total += pairs;
 		pairs += other->pairs;
 		if (block >= 0)
 			add(&heap->values[LOOP], t * row->arg / pairs);
 	}
-	if (is_pooled(heap) && !pid) {
-		add(&heap->values[HELD], file_value(HEAP_STATS, "queue_bytes") +
-					 file_value(HEAP_STATS, "pool_bytes"));
-		caught_up();
-		add(&heap->values[THREAD], (kthreads_ns() - used) / total);
-	}
 	other->go = false;
-	if (pid && (waitpid(pid, &status, 0) < 0 || status))
+	if (pid && wait_child(pid))
 		errx(1, "the other task failed");
 	other->pairs = 0;
 }
