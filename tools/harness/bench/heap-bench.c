@@ -112,24 +112,15 @@ static bool quiet(const struct row *row, const struct heap *heaps)
 static void print(const struct row *row, const struct heap *heaps, int f, int heap)
 {
 	const struct values *v = &heaps[heap].values[f];
-	double sum = 0;
-	int i;
 
-	if (!row->figure[f].name || !v->n)
+	if (!row->figure[f].name)
 		return;
-	for (i = 0; i < v->n; i++)
-		sum += v->v[i];
-	putchar('{');
-	if (*row->figure[f].name)
-		printf("\"case\":\"%s\",", row->figure[f].name);
-	printf("\"op\":\"%s\",\"heap\":\"%s\",\"size\":%zu,\"n\":%d,\"p50\":%llu,",
-	       row->figure[f].op, heaps[heap].name, row->len, v->n, percentile(v, 50));
+	printf("{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%zu,\"n\":%d,",
+	       row->figure[f].name, row->figure[f].op, heaps[heap].name, row->len, v->n);
+	printf("\"p50\":%llu,\"p99\":%llu", percentile(v, 50), percentile(v, 99));
 	if (set->noise)
-		printf("\"p10\":%llu,\"p90\":%llu,\"mean\":%.0f,\"noise\":%.3f}\n",
-		       percentile(v, 10), percentile(v, 90), sum / v->n,
-		       noise_of(heaps, f));
-	else
-		printf("\"p99\":%llu,\"mean\":%.0f}\n", percentile(v, 99), sum / v->n);
+		printf(",\"noise\":%.3f", noise_of(heaps, f));
+	puts("}");
 }
 
 static void measure(const struct row *row, int at, struct heap *heaps, int n)
@@ -314,15 +305,15 @@ static struct heap try_heaps[] = {
 static const struct row try_rows[] = {
 	{
 		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 101, 101 }, .arg = true,
-		.figure = { [ALLOC] = { "", "alloc" }, [USE] = { "", "use" },
-			    [CLOSE] = { "", "close" } },
+		.figure = { [ALLOC] = { "alloc", "alloc" }, [USE] = { "use", "use" },
+			    [CLOSE] = { "close", "close" } },
 	}, {
 		turn_frames, .rounds = { 3, 3, 3, 3, 3 }, .arg = 4,
-		.figure = { [USE] = { "", "frame" } },
+		.figure = { [USE] = { "frame", "frame" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 }, .arg = true,
-		.figure = { [LOOP] = { "", "loop" }, [SELF] = { "", "self" },
-			    [THREAD] = { "", "thread" } },
+		.figure = { [LOOP] = { "loop", "loop" }, [SELF] = { "self", "self" },
+			    [THREAD] = { "thread", "thread" } },
 	}, {}
 };
 

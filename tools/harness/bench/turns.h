@@ -39,7 +39,7 @@ struct heap {
 
 struct row {
 	void (*turn)(struct heap *heap, const struct row *row);
-	/* What is printed of a turn's figures; make try has no cases, but "" */
+	/* What is printed of a turn's figures */
 	struct {
 		const char *name, *op;
 	} figure[NR_FIGURES];
