@@ -37,7 +37,6 @@
 #+ STEPS="apply checkpatch..."  for make check: some of it (series/check.sh)
 #+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
 #+ VERSION=1.2     for make deb, and AUTHOR as above
-#+ ACCEL=kvm       for make bench: time, in a guest with KVM
 #+ V=1 says more, JOBS=N limits builds
 
 # Which kernel, how much to say, how many jobs; empty ones are decided there.

@@ -12,46 +12,33 @@
 #                stock may be 5 % off: closing costs more when pages can be merged.
 #   compare REF  measure the heap of the git revision REF, then that of the working tree,
 #                both by the working tree's programs, and print the ratios
-# BENCH_ARGS are options of heap-bench (bench/heap-bench.c).  ACCEL=icount (default) is a machine
-# that counts instructions, the same number every time; ACCEL=kvm measures time.
 #
-# Promises: a run that measures a part, or not instructions, has another name
-# ("-part", "-kvm"), so that it does not replace a full one.  A heap without results is a
-# failure, unless BENCH_ARGS left it out.
+# The machine counts instructions, the same number every time.
 . "$(dirname "$0")/../lib.sh"
-
-may_be ACCEL "icount or kvm" "icount|kvm"
 
 # What the files of all that is measured are called, of this kernel.
 bench_name() { echo "bench-$(cut -d. -f1,2 "$OUT/bench/version")${cross:+-$ARCH}"; }
 
-# bench_boot RUN ARGUMENT...: run heap-bench with the ARGUMENTs in a guest; sets report.
+# bench_boot RUN OPTION...: run heap-bench with the OPTIONs in a guest; sets report.
 bench_boot() {
-	local machine=icount
-	[ "$unit" = instructions ] || machine=smp
 	report=$OUT/runs/$1/report.log
-	echo "heap-bench 3000 heap-bench -u $unit ${*:2} bench" | "$HARNESS/guest/boot.sh" bench "$machine" "$1"
+	echo "heap-bench 3000 heap-bench ${*:2} bench" | "$HARNESS/guest/boot.sh" bench icount "$1"
 	grep -qax "@@END heap-bench exit=0" "$report" ||
 		{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-bench failed"; }
 }
 
 run() {
-	local full name part=${BENCH_ARGS:-}
-	full=$(bench_name)
-	name=${BENCH_RUN:-$full${ACCEL:+-$ACCEL}${part:+-part}}
-	name=${name/-icount/}
-	# shellcheck disable=SC2086 # a list of options
-	bench_boot "$name" $part
+	local name
+	name=$(bench_name)
+	bench_boot "$name"
 	awk -v table=bench -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
-		-v json="$TOP/out/$name.json.tmp" -v machine="$label" -v unit="$unit" \
-		-v partial="$part" -f "$HARNESS/bench/tables.awk" "$report" || die "there is no full set of results"
-	mv "$TOP/out/$name.json.tmp" "$TOP/out/$name.json"
+		-v json="$TOP/out/$name.json" -v machine=tcg-icount -v unit=instructions \
+		-f "$HARNESS/bench/tables.awk" "$report" || die "there is no full set of results"
 	say "written: $TOP/out/$name.json"
-	[ "$name" != "$full" ] || [ -n "$cross" ] || put "$TOP/out/$name.json" "$TOP/out/bench.json"
+	[ -n "$cross" ] || put "$TOP/out/$name.json" "$TOP/out/bench.json"
 }
 
 baseline() {
-	unset BENCH_ARGS BENCH_RUN
 	run
 	put "$TOP/out/$(bench_name).json" "$TOP/docs/$(bench_name).json"
 	say "put into docs/: $(bench_name).json"
@@ -65,12 +52,13 @@ guard() {
 	(cd "$TOP" && awk -v table=guard -f "$HARNESS/bench/tables.awk" "$figures" "$report")
 }
 
+compared() { bench_boot compare -h system; }
+
 compare() {	# REF
 	local commit old=$OUT/compare/tree tree
 	[ -n "${1:-}" ] || die "which revision? make bench-compare REF=HEAD~1"
 	commit=$(git -C "$TOP" rev-parse --verify --quiet "$1^{commit}") ||
 		die "REF=$1: must be a git revision such as HEAD~1"
-	may_be ACCEL "icount, as only counts of instructions are compared" icount
 	# Not lock_out: each run takes that, first the old tree's and then this one's.
 	lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"
 	rm -rf "$old"
@@ -79,8 +67,7 @@ compare() {	# REF
 	cp -a "$TOP/tools/harness" "$old/tools/"
 	for tree in "$old" "$TOP"; do
 		say "== the heap of $([ "$tree" = "$TOP" ] && echo "the working tree" || echo "$1")"
-		BENCH_RUN=compare BENCH_ARGS="-h system ${BENCH_ARGS:-}" \
-			"$tree/tools/harness/bench/bench.sh" >/dev/null ||
+		"$tree/tools/harness/bench/bench.sh" compared >/dev/null ||
 			die "it cannot be measured with the programs of the working tree"
 	done
 	awk -v table=compare -v name="$1" -f "$HARNESS/bench/tables.awk" \
@@ -88,21 +75,15 @@ compare() {	# REF
 	rm -rf "$OUT/compare"
 }
 
-unit=instructions label=tcg-icount
 case ${1:-run} in
 compare)
 	only_x86
 	compare "${2:-}"
 	exit
 	;;
-baseline | guard) ACCEL=icount ;;
-run) ;;
+run | baseline | guard | compared) ;;
 *) die "usage: bench.sh [run | baseline | guard | compare REF]" ;;
 esac
 lock_out
 "$HARNESS/kernel/kernel.sh" bench >/dev/null
-if [ "${ACCEL:-icount}" = kvm ]; then
-	unit=ns label=kvm
-	[ "$("$HARNESS/guest/accel.sh" bench)" = kvm ] || die "KVM does not work here"
-fi
 "${1:-run}"

@@ -32,8 +32,6 @@ static __always_inline uint64_t counter(void)
 
 	__asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (count) : : "memory");
 	return count;
-#else
-	errx(1, "instructions can only be counted on x86 and arm64");
 #endif
 }
 
@@ -57,9 +55,6 @@ static void __attribute__((noinline)) spin(unsigned long rounds)
 	__asm__ volatile("1: dec %0\n\tjnz 1b" : "+r" (rounds) : : "cc");
 #elif defined(__aarch64__)
 	__asm__ volatile("1: subs %0, %0, 1\n\tb.ne 1b" : "+r" (rounds) : : "cc");
-#else
-	while (rounds--)
-		__asm__ volatile("" : : : "memory");
 #endif
 }
 
@@ -88,7 +83,7 @@ static void clock_setup(const char *unit)
 		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - ns;
 		ticks = counter() - ticks;
 		if (ticks < 1.96 * rounds || ticks > 2.04 * rounds)
-			errx(1, "the counter counts %.3f, not 1 for an instruction; use -u ns",
+			errx(1, "the counter counts %.3f, not 1 for an instruction",
 			     ticks / (2.0 * rounds));
 		clock_instructions = true;
 		ticks_per_cpu_ns = (double)ticks / ns;
@@ -98,8 +93,6 @@ static void clock_setup(const char *unit)
 		usleep(200000);
 		ticks = counter() - ticks;
 		ns_per_tick = (double)(now() - ns) / ticks;
-	} else if (strcmp(unit, "ns")) {
-		errx(1, "unit %s: instructions, ns or tsc", unit);
 	}
 }
 

@@ -472,14 +472,11 @@ static const struct set sets[] = {
 
 int main(int argc, char **argv)
 {
-	const char *unit = NULL;
 	unsigned int i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "u:c:h:s:")) >= 0) {
-		if (opt == 'u')
-			unit = optarg;
-		else if (opt == 'c')
+	while ((opt = getopt(argc, argv, "c:h:s:")) >= 0) {
+		if (opt == 'c')
 			only_case = optarg;
 		else if (opt == 'h')
 			only_heap = optarg;
@@ -492,8 +489,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[optind], sets[i].name))
 			set = &sets[i];
 	if (!set)
-		errx(1, "usage: heap-bench [-u instructions|ns|tsc] [-c CASE,...] [-h HEAP,...]\n"
-		     "       [-s BYTES,...] bench|native|try|run");
+		errx(1, "usage: heap-bench [-c CASE,...] [-h HEAP,...] [-s BYTES,...] bench|native|try|run");
 
 	/* What is printed is in the order in which it happens, errors included. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -502,7 +498,7 @@ int main(int argc, char **argv)
 	/* No page fault of ours in a measurement */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
-	clock_setup(unit ?: set->unit);
+	clock_setup(set->unit);
 	if (set->before)
 		set->before();
 	measure_set();

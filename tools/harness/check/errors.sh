@@ -43,8 +43,6 @@ variables() {
 		distro|ONLY=arm
 		mutants|ONLY=no-such-mutant
 		kcsan|ONLY=no-such-program
-		bench|ACCEL=fast
-		bench-compare|ACCEL=kvm|REF=HEAD
 		bench-compare|REF=no-such-revision
 		bench-native|ROWS=no-such-row
 		bench-native|SIZES=many
