@@ -3,13 +3,12 @@
  * heap-bench WHAT [OPTION...]: what allocating and closing a buffer costs, by size, on the
  * pooled heap and on others beside it. WHAT is
  *
- *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
- *           "empty", whose buffers have no pages: the floor. One after the other
+ *   bench   for make bench: "system", the pooled heap, then "stock", the kernel's own
  *   run     for make run: stock and system, and a look at the pool
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
  *           with another one each time. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
- *           differs from stock by 3 % at most
+ *           differs from stock by 3 % at most. Buffers of empty have no pages: the floor
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
  *           in turns, one buffer of each, so that what the machine does meanwhile is in
  *           all figures
@@ -166,17 +165,11 @@ static bool wanted(const struct row *row)
 	return false;
 }
 
-/* How many of the heaps, of which only the last may be empty, fit the row */
-static int nr_fit(const struct row *row, const struct heap *heaps, int n)
-{
-	return n - (row->pages && !strcmp(heaps[n - 1].name, "empty"));
-}
-
 static void measure_heaps(struct heap *heaps, int n)
 {
 	const struct row *rows = set->rows;
 	struct row row;
-	int at, i, fit;
+	int at, i;
 
 	for (i = 0; i < n; i++)
 		heaps[i].fd = must_open(heaps[i].node);
@@ -184,12 +177,13 @@ static void measure_heaps(struct heap *heaps, int n)
 		for (i = 0; rows[i].turn; i++) {
 			row = rows[i];
 			row.len = sizes[at];
-			fit = nr_fit(&row, heaps, n);
 			if (!wanted(&row) || !wanted_size(row.len))
 				continue;
 			if (row.drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
-			measure(&row, at, heaps, fit);
+			/* Only the last heap may be empty. */
+			measure(&row, at, heaps,
+				n - (row.pages && !strcmp(heaps[n - 1].name, "empty")));
 		}
 	}
 	for (i = 0; i < n; i++)
@@ -214,7 +208,6 @@ static void measure_set(void)
 static struct heap bench_heaps[] = {
 	{ .name = "system", .node = HEAP_NAME },
 	{ .name = "stock", .node = HEAP_STOCK },
-	{ .name = "empty", .node = "empty" },
 };
 
 static const struct row bench_rows[] = {
@@ -222,7 +215,7 @@ static const struct row bench_rows[] = {
 		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 }, .drain = true,
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
+		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 },
 		.figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 },

@@ -4,25 +4,18 @@
  *
  * What an allocation costs before the first page is asked for: the ioctl, the
  * buffer's own structure, the export and the file descriptor.  It is the floor
- * that a measured heap is compared with, and is built into the bench kernel
- * only.  Such a buffer cannot be mapped by anyone.
+ * that a measured heap is compared with, and is built into kernels that are
+ * measured in real time only.  Such a buffer cannot be mapped by anyone.
  */
 
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
 
-/* About what a real heap keeps per buffer, so that kzalloc costs the same. */
-struct empty_buffer {
-	struct dma_heap *heap;
-	struct list_head attachments;
-	struct mutex lock;
-	unsigned long len;
-	struct sg_table table;
-};
+/* About what a real heap keeps per buffer, so that kzalloc() costs the same */
+#define BUFFER_SIZE	128
 
 static struct sg_table *empty_map_dma_buf(struct dma_buf_attachment *attachment,
 					  enum dma_data_direction direction)
@@ -51,26 +44,19 @@ static struct dma_buf *empty_allocate(struct dma_heap *heap, unsigned long len,
 				      u32 fd_flags, u64 heap_flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
-	struct empty_buffer *buffer;
 	struct dma_buf *dmabuf;
 
-	buffer = kzalloc(sizeof(*buffer), GFP_KERNEL);
-	if (!buffer)
+	exp_info.priv = kzalloc(BUFFER_SIZE, GFP_KERNEL);
+	if (!exp_info.priv)
 		return ERR_PTR(-ENOMEM);
-
-	INIT_LIST_HEAD(&buffer->attachments);
-	mutex_init(&buffer->lock);
-	buffer->heap = heap;
-	buffer->len = len;
 
 	exp_info.exp_name = dma_heap_get_name(heap);
 	exp_info.ops = &empty_buf_ops;
 	exp_info.size = len;
 	exp_info.flags = fd_flags;
-	exp_info.priv = buffer;
 	dmabuf = dma_buf_export(&exp_info);
 	if (IS_ERR(dmabuf))
-		kfree(buffer);
+		kfree(exp_info.priv);
 	return dmabuf;
 }
 
