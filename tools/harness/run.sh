@@ -49,7 +49,8 @@ fi
 	echo "heap-run 300 heap-bench run"
 } | "$HARNESS/guest/boot.sh" "$name" icount run
 report=$OUT/runs/run/report.log
-awk '$1 == "@@BEGIN" && $2 == "heap-run" { on = 1; next } $1 == "@@END" { on = 0 } on' "$report" |
-	sed -e 's/\r$//' -e '${/^$/d;}' | awk -v table=run -f "$HARNESS/bench/tables.awk" || true
-grep -qax '@@END heap-run exit=0' "$report" || die "heap-run failed: $(grep -a '^@@END' "$report")"
+grep -qax '@@END heap-run exit=0' "$report" ||
+	{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-run failed"; }
+awk -v table=run -v title="What one buffer costs: medians, the thread idle
+" -f "$HARNESS/bench/tables.awk" "$report"
 printf '\nMeasured on %s.\n' "$what"

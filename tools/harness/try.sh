@@ -3,8 +3,7 @@
 #
 # try.sh: build the module for the running kernel, load it, and measure it beside the
 # kernel's own heap in real time (bench/heap-bench.c).  It prints a page of text, which is also
-# out/try.txt, and writes out/try.json.  If the module is loaded already, that one is
-# measured.
+# out/try.txt.  If the module is loaded already, that one is measured.
 #
 # Promises: it says what it will do before it does it.  If it cannot, one line says why and
 # nothing is loaded.  zero_method is restored.
@@ -59,14 +58,20 @@ Like any heap it then stays until the machine is rebooted."
 
 # What of the machine is in the figures
 facts() {
-	local file=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
-	cpu=$(lscpu 2>/dev/null | sed -n 's/^Model name: *//p' | head -n 1) || true
-	[ -n "$cpu" ] || cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+	local file=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor note
 	note="clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 	[ ! -e "$file" ] || note="$note, governor $(cat "$file")"
 	! grep -q '^flags.* hypervisor' /proc/cpuinfo || note="$note, a virtual machine"
-	memory_kib=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
-	sources=$(cat "$loaded_sources" 2>/dev/null) || sources=unknown
+	cat <<-END
+		The pooled DMA-BUF system heap beside the kernel's own, in real time
+
+		kernel   $(uname -srm)
+		CPU      $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) online; $note
+		memory   $(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo) MiB; at most $(
+			cat "$parameters/pool_limit_mb") MiB cached, $(cat "$parameters/queue_limit_mb") MiB waiting
+		driver   sources $(cat "$loaded_sources" 2>/dev/null || echo unknown)
+
+	END
 }
 
 [ "$(id -u)" = 0 ] || cannot "only root may load a module"
@@ -86,7 +91,6 @@ if command -v gcc >/dev/null || [ ! -x "$program" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-bench.c" >&2 || cannot "heap-bench was not built"
 fi
-facts
 method=$(cat "$parameters/zero_method")
 trap 'echo "$method" >"$parameters/zero_method"' EXIT
 say "Measuring for a minute or so; other load on the machine affects the figures."
@@ -94,10 +98,8 @@ log=$OUT/try/log
 "$program" try 2>&1 | tee "$log" |
 	sed -un 's/.*"op":"thread","heap":"direct","size":\([0-9]*\),.*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
-awk -v table=try -v kernel="$(uname -srm)" -v cpu="${cpu:-unknown}" -v cpus="$(nproc)" -v memory_kib="$memory_kib" \
-	-v note="$note" -v sources="$sources" -v json="$OUT/try.json.tmp" \
-	-f "$HARNESS/bench/tables.awk" "$log" >"$OUT/try.txt.tmp" || die "not everything was measured ($log)"
-mv "$OUT/try.json.tmp" "$OUT/try.json"
+{ facts; awk -v table=try -f "$HARNESS/bench/tables.awk" "$log"; } >"$OUT/try.txt.tmp" ||
+	die "not everything was measured ($log)"
 mv "$OUT/try.txt.tmp" "$OUT/try.txt"
 cat "$OUT/try.txt"
-say "written: $OUT/try.txt, $OUT/try.json"
+say "written: $OUT/try.txt"

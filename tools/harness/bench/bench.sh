@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
-# (empty), all in one boot.  WHAT is
+# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) in one boot, on a machine
+# that counts instructions, the same number every time.  WHAT is
 #   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is a name
 #                of kernel/versions.list, on arm64 with -arm64.  out/bench.json is a copy
 #                of the last one of x86.
@@ -12,8 +12,6 @@
 #                stock may be 5 % off: closing costs more when pages can be merged.
 #   compare REF  measure the heap of the git revision REF, then that of the working tree,
 #                both by the working tree's programs, and print the ratios
-#
-# The machine counts instructions, the same number every time.
 . "$(dirname "$0")/../lib.sh"
 
 # What the files of all that is measured are called, of this kernel.
@@ -28,12 +26,14 @@ bench_boot() {
 }
 
 run() {
-	local name
+	local name kernel
 	name=$(bench_name)
 	bench_boot "$name"
-	awk -v table=bench -v kernel="$(cat "$OUT/bench/version")" -v sources="$(sources_id)" \
-		-v json="$TOP/out/$name.json" -v machine=tcg-icount -v unit=instructions \
-		-f "$HARNESS/bench/tables.awk" "$report" || die "there is no full set of results"
+	kernel=$(cat "$OUT/bench/version")
+	awk -v table=bench -v title="Linux $kernel, medians on an emulated machine" \
+		-v kernel="$kernel" -v machine=tcg-icount -v unit=instructions \
+		-v sources="$(sources_id)" -v json="$TOP/out/$name.json" \
+		-f "$HARNESS/bench/tables.awk" "$report" || exit
 	say "written: $TOP/out/$name.json"
 	[ -n "$cross" ] || put "$TOP/out/$name.json" "$TOP/out/bench.json"
 }

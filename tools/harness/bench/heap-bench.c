@@ -4,7 +4,7 @@
  * pooled heap and on others beside it. WHAT is
  *
  *   bench   for make bench: "system", the pooled heap, then "stock", the kernel's own
- *   run     for make run: stock and system, and a look at the pool
+ *   run     for make run: stock and system in turns
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
  *           with another one each time. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
@@ -330,13 +330,9 @@ static void check_clock(void)
 
 static void try_before(void)
 {
-	struct heap_stats st;
-
 	check_clock();
-	st = must_stats();
-	if (!st.pool_limit_bytes || !st.queue_limit_bytes)
+	if (heap_param("pool_limit_mb") <= 0 || heap_param("queue_limit_mb") <= 0)
 		errx(1, "pooling is off: pool_limit_mb or queue_limit_mb is 0");
-	printf("limits %lld %lld\n", st.pool_limit_bytes, st.queue_limit_bytes);
 }
 
 /* Read all of a new buffer, and fill it for the next owner to find. */
@@ -355,42 +351,34 @@ static void check_buffer(int heap, size_t len)
 
 /*
  * Check buffers of all sizes; the first ones of a size after the thread has zeroed the
- * last one. Returns the bytes read, and the statistics before and after.
+ * last one. Print the bytes read, and how many of them were from the pool.
  */
-static long long check(const struct heap *heap, int rounds, struct heap_stats *before,
-		       struct heap_stats *after)
+static void check(const struct heap *heap)
 {
+	long long bytes = 0, reused = heap_hit_total();
 	int fd = must_open(heap->node), round, i;
-	long long bytes = 0;
 
-	*before = must_stats();
+	if (heap->param)
+		set_param(heap->param, heap->value);
 	for (i = 0; i < NR_SIZES; i++) {
-		for (round = 0; round < rounds; round++) {
+		for (round = 0; round < 8; round++) {
 			check_buffer(fd, sizes[i]);
 			bytes += sizes[i];
 			if (round < 4)
 				caught_up();
 		}
 	}
-	*after = must_stats();
-	if (heap_hit_bytes(after) == heap_hit_bytes(before))
+	reused = heap_hit_total() - reused;
+	if (reused <= 0)
 		errx(1, "nothing was taken from the pool");
+	printf("checked %s %lld %lld\n", heap->name, bytes, reused);
 	close(fd);
-	return bytes;
 }
 
 static void try_after(void)
 {
-	struct heap_stats before, after;
-	const struct heap *heap;
-	long long bytes;
-
-	for (heap = &try_heaps[VMAP]; heap <= &try_heaps[DIRECT]; heap++) {
-		set_param(heap->param, heap->value);
-		bytes = check(heap, 8, &before, &after);
-		printf("checked %s %lld %lld\n", heap->name, bytes,
-		       heap_hit_bytes(&after) - heap_hit_bytes(&before));
-	}
+	check(&try_heaps[VMAP]);
+	check(&try_heaps[DIRECT]);
 }
 
 /* ---- make run ---- */
@@ -423,22 +411,7 @@ static void run_before(void)
 
 static void run_after(void)
 {
-	struct heap_stats before, st;
-	int i;
-
-	check(&run_heaps[SYSTEM], 3, &before, &st);
-	printf("\nEvery byte of every reused buffer, after it had been filled with 0xa5,\n"
-	       "was zero again (%d sizes, %lld MiB taken from the pool).\n", NR_SIZES,
-	       (heap_hit_bytes(&st) - heap_hit_bytes(&before)) >> 20);
-	printf("\nThe pool has %lld of at most %lld MiB, and %lld MiB wait to be zeroed.\n\n",
-	       st.pool_bytes >> 20, st.pool_limit_bytes >> 20, st.queue_bytes >> 20);
-	printf("%10s %10s %10s %10s\n", "pages of", "cached", "hits", "misses");
-	for (i = 0; i < NR_HEAP_ORDERS; i++) {
-		const struct heap_order *o = &st.order[i];
-
-		printf("%6zu KiB %10lld %10lld %10lld\n", (PAGE_BYTES << o->order) >> 10,
-		       o->cached, o->hits, o->misses);
-	}
+	check(&run_heaps[SYSTEM]);
 }
 
 /* ---- what all have in common ---- */

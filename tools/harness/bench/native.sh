@@ -119,9 +119,12 @@ grep -qax '@@END heap-native exit=0' "$report" ||
 
 name=bench-native${args:+-part}
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-awk -v table=native -v kernel="$(cat "$OUT/native/version")" -v sources="$(sources_id)" \
-	-v machine="uml, $processor" -v cpu="$processor" -v unit=ns -v json="$TOP/out/$name.json" \
-	-v plot="$run/plot.dat" -f "$HARNESS/bench/tables.awk" "$report" || die "there are no results"
+kernel=$(cat "$OUT/native/version")
+awk -v table=native -v title="Linux $kernel as a program (User Mode Linux) on $processor
+zero_method=direct; medians.  It cannot show what a mapping or a TLB flush costs." \
+	-v kernel="$kernel" -v sources="$(sources_id)" -v machine="uml, $processor" -v unit=ns \
+	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \
+	-f "$HARNESS/bench/tables.awk" "$report" || die "there are no results"
 say "written: $TOP/out/$name.json"
 if [ -z "$args" ]; then
 	gnuplot -e "data='$run/plot.dat'; out='$TOP/out/$name.svg'; cpu='$processor'" "$HARNESS/bench/native.gp"

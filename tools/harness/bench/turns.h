@@ -95,15 +95,6 @@ static void set_param(const char *name, const char *value)
 		err(1, HEAP_PARAMS "%s", name);
 }
 
-static struct heap_stats must_stats(void)
-{
-	struct heap_stats st;
-
-	if (heap_stats_read(&st))
-		errx(1, "%s: cannot be read, or is in another format", HEAP_STATS);
-	return st;
-}
-
 /* ---- the state before a measurement ---- */
 
 static void add(struct values *values, uint64_t v)

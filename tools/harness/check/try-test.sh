@@ -111,19 +111,14 @@ remove 10 rm /other/$module
 headers 60 ${try/repo/other}
 first 900 $try
 stat 30 dma-heap stat 1 2
-json 10 cat /repo/out/try.json
+page 10 cat /repo/out/try.txt
 second 900 $try
 EOF
 result "not root" "$(refuses nobody "only root")"
 result "a module of another kernel" "$(refuses other "is for linux ${release/./,}")"
 result "no headers" "$(refuses headers "install linux-headers-$release")"
 result "it measures" "$(measures first "Loading system_heap_pooled")"
-said json | grep -v '^@@' >"$work/try.json"
-result "out/try.json" "$(python3 -c '
-import json, sys
-found = {(r["op"], r["heap"], r["size"]) for r in json.load(sys.stdin)["results"] if r["n"] > 0}
-if len(found) != 7 * 3 * 5:
-	print(len(found), "results")' 2>&1 <"$work/try.json")"
+result "out/try.txt has six tables of five sizes" "$([ "$(said page | grep -c '^ .*iB |.*|.*|')" = 30 ] || said page)"
 result "dma-heap stat finds the heap" "$([ "$(said stat | grep -c '^ *[0-9]')" = 2 ] || said stat)"
 result "it measures with the module that is there" "$(measures second "is already loaded")"
 said first >&2
