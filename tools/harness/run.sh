@@ -46,7 +46,7 @@ fi
 		# What the kernel does after its start would be measured, too.
 		echo "settle 30 sleep 5"
 	fi
-	echo "heap-run 300 heap-bench run"
+	echo "heap-run 600 heap-bench -c warm,close run"
 } | "$HARNESS/guest/boot.sh" "$name" icount run
 report=$OUT/runs/run/report.log
 grep -qax '@@END heap-run exit=0' "$report" ||

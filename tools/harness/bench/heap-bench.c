@@ -4,7 +4,7 @@
  * pooled heap and on others beside it. WHAT is
  *
  *   bench   for make bench: "system", the pooled heap, then "stock", the kernel's own
- *   run     for make run: stock and system in turns
+ *   run     for make run: the same, where there may be no other heap than ours
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
  *           with another one each time. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
@@ -192,18 +192,56 @@ static void measure_heaps(struct heap *heaps, int n)
 
 static void measure_set(void)
 {
-	int i;
+	int i, n = set->in_turns ? set->nr_heaps : 1;
 
-	if (set->in_turns) {
-		measure_heaps(set->heaps, set->nr_heaps);
-		return;
-	}
-	for (i = 0; i < set->nr_heaps; i++)
+	for (i = 0; i < set->nr_heaps; i += n)
 		if (in_list(only_heap, set->heaps[i].name))
-			measure_heaps(&set->heaps[i], 1);
+			measure_heaps(&set->heaps[i], n);
 }
 
-/* ---- make bench ---- */
+/* ---- whether buffers are zeroed ---- */
+
+/* Read all of a new buffer, and fill it for the next owner to find. */
+static void check_buffer(int heap, size_t len)
+{
+	int buf = must_alloc(heap, len);
+	long long at = buf_check_and_soil(buf);
+
+	if (at == -2)
+		err(1, "mmap of %zu bytes", len);
+	if (at >= 0)
+		errx(1, "STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
+		     at, len);
+	close(buf);
+}
+
+/*
+ * Check buffers of all sizes; the first ones of a size after the thread has zeroed the
+ * last one. Print the bytes read, and how many of them were from the pool.
+ */
+static void check(const struct heap *heap)
+{
+	long long bytes = 0, reused = heap_hit_total();
+	int fd = must_open(heap->node), round, i;
+
+	if (heap->param)
+		set_param(heap->param, heap->value);
+	for (i = 0; i < NR_SIZES; i++) {
+		for (round = 0; round < 8; round++) {
+			check_buffer(fd, sizes[i]);
+			bytes += sizes[i];
+			if (round < 4)
+				caught_up();
+		}
+	}
+	reused = heap_hit_total() - reused;
+	if (reused <= 0)
+		errx(1, "nothing was taken from the pool");
+	printf("checked %s %lld %lld\n", heap->name, bytes, reused);
+	close(fd);
+}
+
+/* ---- make bench and make run ---- */
 
 static struct heap bench_heaps[] = {
 	{ .name = "system", .node = HEAP_NAME },
@@ -222,6 +260,26 @@ static const struct row bench_rows[] = {
 		.figure = { [PAIR] = { "churn", "pair" }, [LOOP] = { "churn", "loop" } },
 	}, {}
 };
+
+/* Where there is no other heap, ours without its pool is the stock one. */
+static void run_before(void)
+{
+	static char limit[16];
+	int i;
+
+	if (strcmp(HEAP_STOCK, HEAP_NAME))
+		return;
+	snprintf(limit, sizeof(limit), "%ld", heap_param("pool_limit_mb"));
+	for (i = 0; i < 2; i++) {
+		bench_heaps[i].param = "pool_limit_mb";
+		bench_heaps[i].value = i ? "0" : limit;
+	}
+}
+
+static void run_after(void)
+{
+	check(&bench_heaps[0]);
+}
 
 /* ---- make bench-native ---- */
 
@@ -310,108 +368,20 @@ static const struct row try_rows[] = {
 	}, {}
 };
 
-/* A machine without a better clock than the timer's ticks can measure nothing. */
-static void check_clock(void)
-{
-	uint64_t start, step, least = UINT64_MAX;
-	int i;
-
-	for (i = 0; i < 10; i++) {
-		start = now();
-		while (!(step = now() - start))
-			;
-		if (step < least)
-			least = step;
-	}
-	if (least > 10000)
-		errx(1, "the clock of this machine moves in steps of %llu ns",
-		     (unsigned long long)least);
-}
-
 static void try_before(void)
 {
-	check_clock();
+	struct timespec step;
+
+	if (clock_getres(CLOCK_MONOTONIC_RAW, &step) || timespec_ns(&step) > 10000)
+		errx(1, "this machine has no better clock than the timer's ticks");
 	if (heap_param("pool_limit_mb") <= 0 || heap_param("queue_limit_mb") <= 0)
 		errx(1, "pooling is off: pool_limit_mb or queue_limit_mb is 0");
-}
-
-/* Read all of a new buffer, and fill it for the next owner to find. */
-static void check_buffer(int heap, size_t len)
-{
-	int buf = must_alloc(heap, len);
-	long long at = buf_check_and_soil(buf);
-
-	if (at == -2)
-		err(1, "mmap of %zu bytes", len);
-	if (at >= 0)
-		errx(1, "STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
-		     at, len);
-	close(buf);
-}
-
-/*
- * Check buffers of all sizes; the first ones of a size after the thread has zeroed the
- * last one. Print the bytes read, and how many of them were from the pool.
- */
-static void check(const struct heap *heap)
-{
-	long long bytes = 0, reused = heap_hit_total();
-	int fd = must_open(heap->node), round, i;
-
-	if (heap->param)
-		set_param(heap->param, heap->value);
-	for (i = 0; i < NR_SIZES; i++) {
-		for (round = 0; round < 8; round++) {
-			check_buffer(fd, sizes[i]);
-			bytes += sizes[i];
-			if (round < 4)
-				caught_up();
-		}
-	}
-	reused = heap_hit_total() - reused;
-	if (reused <= 0)
-		errx(1, "nothing was taken from the pool");
-	printf("checked %s %lld %lld\n", heap->name, bytes, reused);
-	close(fd);
 }
 
 static void try_after(void)
 {
 	check(&try_heaps[VMAP]);
 	check(&try_heaps[DIRECT]);
-}
-
-/* ---- make run ---- */
-
-static struct heap run_heaps[] = {
-	[STOCK] = { .name = "stock", .node = HEAP_STOCK },
-	[SYSTEM] = { .name = "system", .node = HEAP_NAME },
-};
-
-static const struct row run_rows[] = {
-	{
-		turn_alloc, .warm = 3, .rounds = { 31, 31, 31, 31, 31 },
-		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
-	}, {}
-};
-
-/* Where there is no other heap, ours without its pool is the stock one. */
-static void run_before(void)
-{
-	static char limit[16];
-
-	if (strcmp(HEAP_STOCK, HEAP_NAME))
-		return;
-	snprintf(limit, sizeof(limit), "%ld", heap_param("pool_limit_mb"));
-	run_heaps[STOCK].param = "pool_limit_mb";
-	run_heaps[STOCK].value = "0";
-	run_heaps[SYSTEM].param = "pool_limit_mb";
-	run_heaps[SYSTEM].value = limit;
-}
-
-static void run_after(void)
-{
-	check(&run_heaps[SYSTEM]);
 }
 
 /* ---- what all have in common ---- */
@@ -430,8 +400,8 @@ static const struct set sets[] = {
 		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write,
 		.before = try_before, .after = try_after,
 	}, {
-		.name = "run", .unit = "instructions", .rows = run_rows,
-		.heaps = run_heaps, .nr_heaps = ARRAY_SIZE(run_heaps),
+		.name = "run", .unit = "instructions", .rows = bench_rows,
+		.heaps = bench_heaps, .nr_heaps = ARRAY_SIZE(bench_heaps),
 		.before = run_before, .after = run_after,
 	},
 };
@@ -455,7 +425,8 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[optind], sets[i].name))
 			set = &sets[i];
 	if (!set)
-		errx(1, "usage: heap-bench [-c CASE,...] [-h HEAP,...] [-s BYTES,...] bench|native|try|run");
+		errx(1, "usage: heap-bench [-c CASE,...] [-h HEAP,...] [-s BYTES,...] %s",
+		     "bench|run|native|try");
 
 	/* What is printed is in the order in which it happens, errors included. */
 	setvbuf(stdout, NULL, _IOLBF, 0);

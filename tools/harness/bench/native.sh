@@ -40,16 +40,11 @@ cpus() {
 
 # What of the two is idle, in percent, for a while.
 idle() {
-	local before
-	before=$(grep "^cpu[0-9]" /proc/stat)
-	sleep 2
-	{ echo "$before"; grep "^cpu[0-9]" /proc/stat; } | awk -v a="cpu${cpu[0]}" -v b="cpu${cpu[1]}" '
-		$1 == a || $1 == b {
-			all = 0
-			for (i = 2; i <= 9; i++) all += $i
-			if (n++ < 2) { idle0 += $5 + $6; all0 += all } else { idle1 += $5 + $6; all1 += all }
-		}
-		END { printf "%d\n", 100 * (idle1 - idle0) / (all1 - all0) }'
+	local two="^cpu(${cpu[0]}|${cpu[1]}) "
+	{ grep -E "$two" /proc/stat; sleep 2; grep -E "$two" /proc/stat; } | awk '
+		{ sign = NR > 2 ? 1 : -1; idle += sign * ($5 + $6) }
+		{ for (i = 2; i <= 9; i++) all += sign * $i }
+		END { printf "%d\n", 100 * idle / all }'
 }
 
 check_host() {

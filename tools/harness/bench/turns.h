@@ -70,13 +70,10 @@ static bool counts;		/* whether what is measured now does */
 
 static int must_open(const char *name)
 {
-	char path[64];
-	int heap;
+	int heap = heap_open_name(name);
 
-	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
-	heap = open(path, O_RDWR | O_CLOEXEC);
 	if (heap < 0)
-		err(1, "%s", path);
+		err(1, "/dev/dma_heap/%s", name);
 	return heap;
 }
 
