@@ -113,24 +113,19 @@ static unsigned int nr_kthreads;
  */
 static void find_kthreads(const char *name)
 {
-	char stat[512], *comm, *end;
+	char stat[512], comm[64];
+	int pid, ppid;
 	glob_t found;
 	size_t i;
-	int ppid;
 
 	if (glob("/proc/[0-9]*/stat", GLOB_NOSORT, NULL, &found))
 		err(1, "/proc");
 	nr_kthreads = 0;
 	for (i = 0; i < found.gl_pathc && nr_kthreads < ARRAY_SIZE(kthreads); i++) {
-		if (read_text(found.gl_pathv[i], stat, sizeof(stat)) <= 0)
-			continue;
-		comm = strchr(stat, '(');
-		end = strrchr(stat, ')');
-		if (!comm || !end || sscanf(end + 1, " %*c %d", &ppid) != 1 || ppid != 2)
-			continue;
-		*end = '\0';
-		if (!name || !strcmp(comm + 1, name))
-			kthreads[nr_kthreads++] = cpu_clock(atoi(stat));
+		if (read_text(found.gl_pathv[i], stat, sizeof(stat)) > 0 &&
+		    sscanf(stat, "%d (%63[^)]) %*c %d", &pid, comm, &ppid) == 3 &&
+		    ppid == 2 && (!name || !strcmp(comm, name)))
+			kthreads[nr_kthreads++] = cpu_clock(pid);
 	}
 	globfree(&found);
 	if (name && !nr_kthreads)
