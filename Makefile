@@ -23,7 +23,7 @@
 #:
 #: KERNEL=6.12 and ARCH=arm64 or i386 choose another kernel.  More: make help V=1
 #+
-#+ make bench-compare REF=HEAD~1   run make bench for two revisions, print the ratios
+#+ make bench-compare REF=HEAD~1   run make bench for two revisions, print the difference
 #+ make bench-baseline             run make bench and put the figures into docs/, for make test
 #+ make show-exporter              print the kernel's system_heap.c with our edits
 #+ make clean, make distclean      remove out/; distclean also the cache

@@ -17,27 +17,19 @@ kernel=${KERNEL:-cloud}
 read -r _ arch _ _ boots < <(distro_row "$kernel") || boots=
 [ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0" "$@"
 lock_out
+stock="the kernel's own heap"
 programs=(heap-bench)
 [ "${1:-}" != shell ] || programs=()
 if [ -z "$boots" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
 	name=bench
-	what="linux $(cat "$OUT/bench/version"), built here"
 else
 	unset KERNEL
 	"$HARNESS/kernel/deps.sh" run
 	heap=system_pooled
 	[[ $boots = *beside* ]] || heap=system
 	name=$("$HARNESS/distro/debian-kernel.sh" "$kernel" "$heap" ${programs[@]+"${programs[@]}"})
-	what="Debian's linux $(cat "$OUT/$name/version"), as it is: "
-	[ "$kernel" != android ] || what="linux $(cat "$OUT/$name/version"), built here as for phones: "
-	if [ "$heap" = system ]; then
-		what+="it has no heap,
-stock is our module (make module) with pool_limit_mb=0"
-	else
-		what+="stock is its own heap,
-pooled our module (make module)"
-	fi
+	[ "$heap" = system_pooled ] || stock="our module with pool_limit_mb=0"
 fi
 [ "${1:-}" != shell ] || exec "$HARNESS/guest/boot.sh" "$name" shell shell
 {
@@ -53,4 +45,4 @@ grep -qax '@@END heap-run exit=0' "$report" ||
 	{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-run failed"; }
 awk -v table=run -v title="What one buffer costs: medians, the thread idle
 " -f "$HARNESS/bench/tables.awk" "$report"
-printf '\nMeasured on %s.\n' "$what"
+printf '\nMeasured on linux %s (%s); stock is %s.\n' "$(cat "$OUT/$name/version")" "$name" "$stock"

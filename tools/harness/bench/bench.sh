@@ -11,7 +11,7 @@
 #                print KTAP.  A row that is more than 2 % off, or has no figure, fails.
 #                stock may be 5 % off: closing costs more when pages can be merged.
 #   compare REF  measure the heap of the git revision REF, then that of the working tree,
-#                both by the working tree's programs, and print the ratios
+#                both by the working tree's programs, and print the difference
 . "$(dirname "$0")/../lib.sh"
 
 # What the files of all that is measured are called, of this kernel.
@@ -70,7 +70,7 @@ compare() {	# REF
 		"$tree/tools/harness/bench/bench.sh" compared >/dev/null ||
 			die "it cannot be measured with the programs of the working tree"
 	done
-	awk -v table=compare -v name="$1" -f "$HARNESS/bench/tables.awk" \
+	awk -v table=compare -f "$HARNESS/bench/tables.awk" \
 		"$old/out/runs/compare/report.log" "$OUT/runs/compare/report.log"
 	rm -rf "$OUT/compare"
 }

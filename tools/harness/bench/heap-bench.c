@@ -257,7 +257,7 @@ static const struct row bench_rows[] = {
 		.figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 },
-		.figure = { [PAIR] = { "churn", "pair" }, [LOOP] = { "churn", "loop" } },
+		.figure = { [PAIR] = { "churn", "pair" } },
 	}, {}
 };
 

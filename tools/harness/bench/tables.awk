@@ -6,8 +6,8 @@
 #            3 % off stock
 #   message  medians of some rows, for messages of the series, below a line "@name@"
 #   try      the page of make try
-#   guard    as KTAP, whether the figures are those of the first of two FILEs
-#   compare  the figures of two FILEs and their ratios
+#   compare  the figures of the second of two FILEs, and what they were in the first
+#   guard    the same, and as KTAP whether they are the same
 # json=FILE gets the figures as one object, with what the variables say of the machine, and
 # plot=FILE those that native.gp draws.  Exits non-zero if something is missing.
 
@@ -123,25 +123,16 @@ function guard(   i, row, off, limit) {
 		row = rows[i]
 		off = was[row] ? 100 * is[row] / was[row] - 100 : 0
 		limit = row ~ / stock / ? 5 : 2
-		printf "# %s: %d, %s\n", row, is[row], was[row] ? \
-			sprintf("was %d, %+.1f %%", was[row], off) : "no figure in " ARGV[1]
-		printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? "ok" : "not ok"), i, row
+		printf "# %-28s %9d, %s\n", row, is[row], was[row] ? \
+			sprintf("was %9d, %+6.1f %%", was[row], off) : "no figure in " ARGV[1]
+		if (table == "guard")
+			printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? "ok" : "not ok"), i, row
 		delete was[row]
 	}
+	if (table == "compare") return
 	for (row in was)
 		if (row ~ /^(warm|close|cold) .* (system|stock) /) printf "not ok %d %s is no longer measured\n", i++, row
 	print "1.." i - 1
-}
-function compare(   i, row, part, r) {
-	printf "%-13s %8s %12s %12s %8s\n", "case", "size", name, "now", "ratio"
-	for (i = 1; i <= nrows; i++) {
-		row = rows[i]
-		split(row, part, " ")
-		r = was[row] ? is[row] / was[row] : 0
-		printf "%-13s %8s %12s %12d %8s%s\n", part[1] (part[1] == part[2] ? "" : " " part[2]), \
-			human(part[4]), (row in was ? was[row] : "-"), is[row], (r ? sprintf("%.3f", r) : "-"), \
-			(r >= 1.02 ? "  slower" : r && r <= 0.98 ? "  faster" : "")
-	}
 }
 
 function write_json() {
@@ -183,8 +174,7 @@ END {
 	if (table ~ /^(bench|native|run|message)$/) cost_table()
 	if (plot) plot_data()
 	if (table == "try") try_page()
-	if (table == "guard") guard()
-	if (table == "compare") compare()
+	if (table == "guard" || table == "compare") guard()
 	if (checks) {
 		print "\nThen all of " human(checked) " in buffers of all sizes was read, and every byte was"
 		print "zero.  " human(reused) " of that were pages used before, from the pool."
