@@ -80,17 +80,15 @@ DEFINE_DEBUGFS_ATTRIBUTE(write_fops, write_get, write_set, "%llu\n");
 
 static int __init heap_write_init(void)
 {
-	int ret;
+	const struct platform_device_info info = {
+		.name = "heap-write",
+		.id = PLATFORM_DEVID_NONE,
+		.dma_mask = DMA_BIT_MASK(64),
+	};
 
-	write_dev = platform_device_register_simple("heap-write", -1, NULL, 0);
+	write_dev = platform_device_register_full(&info);
 	if (IS_ERR(write_dev))
 		return PTR_ERR(write_dev);
-	ret = dma_coerce_mask_and_coherent(&write_dev->dev, DMA_BIT_MASK(64));
-	if (ret) {
-		platform_device_unregister(write_dev);
-		return ret;
-	}
-	dma_set_max_seg_size(&write_dev->dev, UINT_MAX);
 	debugfs_create_file_unsafe("heap_write", 0600, NULL, NULL, &write_fops);
 
 	return 0;
