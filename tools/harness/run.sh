@@ -22,7 +22,7 @@ programs=(heap-bench)
 [ "${1:-}" != shell ] || programs=()
 if [ -z "$boots" ]; then
 	"$HARNESS/kernel/kernel.sh" bench >/dev/null
-	name=bench
+	name=bench heap=system
 else
 	unset KERNEL
 	"$HARNESS/kernel/deps.sh" run
@@ -38,11 +38,14 @@ fi
 		# What the kernel does after its start would be measured, too.
 		echo "settle 30 sleep 5"
 	fi
+	echo "heap-test 600 dma-heap test -t 1 -s $heap"
 	echo "heap-run 600 heap-bench -c warm,close run"
 } | "$HARNESS/guest/boot.sh" "$name" icount run
 report=$OUT/runs/run/report.log
-grep -qax '@@END heap-run exit=0' "$report" ||
-	{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-run failed"; }
+[ "$(grep -acx '@@END heap-.* exit=0' "$report")" = 2 ] ||
+	{ grep -av '^{' "$report" | tail -n 20 >&2; die "heap-bench or dma-heap failed"; }
 awk -v table=run -v title="What one buffer costs: medians, the thread idle
 " -f "$HARNESS/bench/tables.awk" "$report"
-printf '\nMeasured on linux %s (%s); stock is %s.\n' "$(cat "$OUT/$name/version")" "$name" "$stock"
+echo
+sed -n '/^@@BEGIN heap-test/,/^@@END/{/^@@/!p}' "$report" | tr -d '\r'
+printf 'Measured on linux %s (%s); stock is %s.\n' "$(cat "$OUT/$name/version")" "$name" "$stock"

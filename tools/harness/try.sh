@@ -14,6 +14,7 @@ name=system_heap_pooled
 release=$(uname -r)
 module=$OUT/module/$release/$name.ko
 program=$OUT/try/heap-bench
+tester=$OUT/try/dma-heap
 parameters=/sys/module/$name/parameters
 loaded_sources=/run/$name.sources	# what the loaded module was built of
 
@@ -90,16 +91,21 @@ heap=$(cat "$parameters/name")
 if command -v gcc >/dev/null || [ ! -x "$program" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-bench.c" >&2 || cannot "heap-bench was not built"
+	gcc -O2 -o "$tester" "$TOP"/tools/dma-heap/*.c >&2 || cannot "dma-heap was not built"
 fi
-method=$(cat "$parameters/zero_method")
-trap 'echo "$method" >"$parameters/zero_method"' EXIT
+restored=$(cat "$parameters/zero_method")
+trap 'echo "$restored" >"$parameters/zero_method"' EXIT
 say "Measuring for a minute or so; other load on the machine affects the figures."
 log=$OUT/try/log
 "$program" try 2>&1 | tee "$log" |
 	sed -un 's/.*"op":"thread","heap":"direct","size":\([0-9]*\),.*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
-{ facts; awk -v table=try -f "$HARNESS/bench/tables.awk" "$log"; } >"$OUT/try.txt.tmp" ||
+{ facts; awk -v table=try -f "$HARNESS/bench/tables.awk" "$log"; echo; } >"$OUT/try.txt.tmp" ||
 	die "not everything was measured ($log)"
+for method in vmap direct; do
+	echo $method >"$parameters/zero_method"
+	"$tester" test -t 5 -s "$heap" >>"$OUT/try.txt.tmp" || die "$(tail -n 1 "$OUT/try.txt.tmp")"
+done
 mv "$OUT/try.txt.tmp" "$OUT/try.txt"
 cat "$OUT/try.txt"
 say "written: $OUT/try.txt"

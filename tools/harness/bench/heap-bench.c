@@ -13,8 +13,7 @@
  *           in turns, one buffer of each, so that what the machine does meanwhile is in
  *           all figures
  *
- * Output: a line of JSON for each figure. try and run then read every byte of buffers
- * that had been written and closed, and stop at the first one that is not zero.
+ * Output: a line of JSON for each figure.
  */
 #define _GNU_SOURCE
 #include "turns.h"
@@ -199,48 +198,6 @@ static void measure_set(void)
 			measure_heaps(&set->heaps[i], n);
 }
 
-/* ---- whether buffers are zeroed ---- */
-
-/* Read all of a new buffer, and fill it for the next owner to find. */
-static void check_buffer(int heap, size_t len)
-{
-	int buf = must_alloc(heap, len);
-	long long at = buf_check_and_soil(buf);
-
-	if (at == -2)
-		err(1, "mmap of %zu bytes", len);
-	if (at >= 0)
-		errx(1, "STALE DATA: byte %lld of a buffer of %zu bytes was not zeroed",
-		     at, len);
-	close(buf);
-}
-
-/*
- * Check buffers of all sizes; the first ones of a size after the thread has zeroed the
- * last one. Print the bytes read, and how many of them were from the pool.
- */
-static void check(const struct heap *heap)
-{
-	long long bytes = 0, reused = heap_hit_total();
-	int fd = must_open(heap->node), round, i;
-
-	if (heap->param)
-		set_param(heap->param, heap->value);
-	for (i = 0; i < NR_SIZES; i++) {
-		for (round = 0; round < 8; round++) {
-			check_buffer(fd, sizes[i]);
-			bytes += sizes[i];
-			if (round < 4)
-				caught_up();
-		}
-	}
-	reused = heap_hit_total() - reused;
-	if (reused <= 0)
-		errx(1, "nothing was taken from the pool");
-	printf("checked %s %lld %lld\n", heap->name, bytes, reused);
-	close(fd);
-}
-
 /* ---- make bench and make run ---- */
 
 static struct heap bench_heaps[] = {
@@ -274,11 +231,6 @@ static void run_before(void)
 		bench_heaps[i].param = "pool_limit_mb";
 		bench_heaps[i].value = i ? "0" : limit;
 	}
-}
-
-static void run_after(void)
-{
-	check(&bench_heaps[0]);
 }
 
 /* ---- make bench-native ---- */
@@ -378,12 +330,6 @@ static void try_before(void)
 		errx(1, "pooling is off: pool_limit_mb or queue_limit_mb is 0");
 }
 
-static void try_after(void)
-{
-	check(&try_heaps[VMAP]);
-	check(&try_heaps[DIRECT]);
-}
-
 /* ---- what all have in common ---- */
 
 static const struct set sets[] = {
@@ -397,12 +343,11 @@ static const struct set sets[] = {
 	}, {
 		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
 		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
-		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write,
-		.before = try_before, .after = try_after,
+		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write, .before = try_before,
 	}, {
 		.name = "run", .unit = "instructions", .rows = bench_rows,
 		.heaps = bench_heaps, .nr_heaps = ARRAY_SIZE(bench_heaps),
-		.before = run_before, .after = run_after,
+		.before = run_before,
 	},
 };
 
@@ -439,7 +384,5 @@ int main(int argc, char **argv)
 	if (set->before)
 		set->before();
 	measure_set();
-	if (set->after)
-		set->after();
 	return 0;
 }

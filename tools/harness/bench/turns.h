@@ -62,7 +62,6 @@ struct set {
 	const char *thread;		/* whose CPU time counts; NULL: all of the kernel's */
 	uint64_t (*write)(int buf);
 	void (*before)(void);
-	void (*after)(void);
 };
 
 static const struct set *set;

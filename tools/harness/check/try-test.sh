@@ -63,7 +63,7 @@ programs() {
 		echo "dir /repo/$dir 755 0 0"
 		echo "dir /other/$dir 755 0 0"
 	done
-	echo "file /repo/out/try/heap-bench $bin/heap-bench 755 0 0"
+	for program in heap-bench dma-heap; do echo "file /repo/out/try/$program $bin/$program 755 0 0"; done
 	echo "file /repo/$module $bin/system_heap_pooled.ko 644 0 0"
 	echo "file /other/$module $work/other.ko 644 0 0"
 	echo "slink /usr/bin/env /bin/busybox 777 0 0"
@@ -95,7 +95,7 @@ refuses() {
 measures() {	# COMMAND WORDS
 	local text
 	text=$(said "$1")
-	grep -q "every byte was$" <<<"$text" && grep -qF -- "$2" <<<"$text" &&
+	[ "$(grep -c "^every byte was zero" <<<"$text")" = 2 ] && grep -qF -- "$2" <<<"$text" &&
 		grep -qx "@@END $1 exit=0" <<<"$text" || printf '%s\n' "${text:-it did not run}"
 }
 try="env HOME=/tmp bash /repo/tools/harness/try.sh"
