@@ -4,7 +4,6 @@
  * pooled heap and on others beside it. WHAT is
  *
  *   bench   for make bench: "system", the pooled heap, then "stock", the kernel's own
- *   run     for make run: the same, where there may be no other heap than ours
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
  *           with another one each time. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
@@ -26,7 +25,6 @@
 #define TRIES		3
 
 enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
-enum { VMAP = 1, DIRECT };
 
 static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB };
 static struct values all_values[NR_HEAPS][NR_FIGURES];
@@ -39,8 +37,8 @@ static void take_turn(struct heap *heap, const struct row *row, int at, bool war
 {
 	int i = row->samples[at] ? -2 : 0, n = row->samples[at] ?: 1;
 
-	if (heap->param)
-		set_param(heap->param, heap->value);
+	if (heap->method)
+		set_method(heap->method);
 	for (; i < n; i++) {
 		counts = !warm && i >= 0;
 		caught_up();
@@ -198,7 +196,7 @@ static void measure_set(void)
 			measure_heaps(&set->heaps[i], n);
 }
 
-/* ---- make bench and make run ---- */
+/* ---- make bench ---- */
 
 static struct heap bench_heaps[] = {
 	{ .name = "system", .node = HEAP_NAME },
@@ -217,21 +215,6 @@ static const struct row bench_rows[] = {
 		.figure = { [PAIR] = { "churn", "pair" } },
 	}, {}
 };
-
-/* Where there is no other heap, ours without its pool is the stock one. */
-static void run_before(void)
-{
-	static char limit[16];
-	int i;
-
-	if (strcmp(HEAP_STOCK, HEAP_NAME))
-		return;
-	snprintf(limit, sizeof(limit), "%ld", heap_param("pool_limit_mb"));
-	for (i = 0; i < 2; i++) {
-		bench_heaps[i].param = "pool_limit_mb";
-		bench_heaps[i].value = i ? "0" : limit;
-	}
-}
 
 /* ---- make bench-native ---- */
 
@@ -287,7 +270,7 @@ static void touch_memory(void)
 
 static void native_before(void)
 {
-	set_param("zero_method", "direct");
+	set_method("direct");
 	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (other == MAP_FAILED)
@@ -299,9 +282,9 @@ static void native_before(void)
 /* ---- make try ---- */
 
 static struct heap try_heaps[] = {
-	[STOCK] = { .name = "stock", .node = HEAP_STOCK },
-	[VMAP] = { "vmap", HEAP_NAME, "zero_method", "vmap", 0, NULL },
-	[DIRECT] = { "direct", HEAP_NAME, "zero_method", "direct", 0, NULL },
+	{ .name = "stock", .node = HEAP_STOCK },
+	{ .name = "vmap", .node = HEAP_NAME, .method = "vmap" },
+	{ .name = "direct", .node = HEAP_NAME, .method = "direct" },
 };
 
 /* Fewer than 101 have no 99th percentile. */
@@ -344,10 +327,6 @@ static const struct set sets[] = {
 		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
 		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
 		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write, .before = try_before,
-	}, {
-		.name = "run", .unit = "instructions", .rows = bench_rows,
-		.heaps = bench_heaps, .nr_heaps = ARRAY_SIZE(bench_heaps),
-		.before = run_before,
 	},
 };
 
@@ -371,12 +350,10 @@ int main(int argc, char **argv)
 			set = &sets[i];
 	if (!set)
 		errx(1, "usage: heap-bench [-c CASE,...] [-h HEAP,...] [-s BYTES,...] %s",
-		     "bench|run|native|try");
+		     "bench|native|try");
 
 	/* What is printed is in the order in which it happens, errors included. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (asprintf(&program_invocation_short_name, "heap-%s", set->name) < 0)
-		err(1, "memory");
 	/* No page fault of ours in a measurement */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");

@@ -32,7 +32,7 @@ struct values {
 struct heap {
 	const char *name;		/* in the output */
 	const char *node;
-	const char *param, *value;	/* to set before a turn */
+	const char *method;		/* to set before a turn */
 	int fd;
 	struct values *values;
 };
@@ -85,10 +85,10 @@ static __always_inline int must_alloc(int heap, size_t len)
 	return buf;
 }
 
-static void set_param(const char *name, const char *value)
+static void set_method(const char *method)
 {
-	if (heap_set_param_text(name, value))
-		err(1, HEAP_PARAMS "%s", name);
+	if (heap_set_param_text("zero_method", method))
+		err(1, HEAP_PARAMS "zero_method");
 }
 
 /* ---- the state before a measurement ---- */
