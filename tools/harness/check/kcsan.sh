@@ -16,7 +16,7 @@
 only_x86
 
 programs=("$@")
-[ $# -gt 0 ] || programs=(system-heap-{concurrency,reuse,balance})
+[ $# -gt 0 ] || programs=(system-heap-{concurrency,reuse})
 for program in "${programs[@]}"; do
 	[ "$program" = dmabuf-heap ] || [ -f "$TOP/tools/testing/selftests/dmabuf-heaps/$program.c" ] ||
 		[ -f "$HARNESS/guest/tests/$program.c" ] ||

@@ -194,4 +194,16 @@ static inline long long known_memory_tolerance(void)
 	return access("/sys/kernel/debug/kmemleak", F_OK) ? 8 * MIB : 24 * MIB;
 }
 
+/* What is missing of @known memory for good, in bytes. RCU frees a little later. */
+static inline long long missing_memory(long long known)
+{
+	double end = seconds() + 5;
+	long long missing;
+
+	while ((missing = known - known_memory()) > known_memory_tolerance() &&
+	       seconds() < end)
+		usleep(100000);
+	return missing > known_memory_tolerance() ? missing : 0;
+}
+
 #endif /* HEAP_GUEST_UTIL_H */
