@@ -3,27 +3,25 @@
  * Page cache that is in use outlives idle pages of the pool, and the pool still works
  * when page cache fills all memory.
  *
- * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
- * is not set. CACHE_PASSES and CACHE_CYCLES make the test longer.
- *
- * Needs a machine to itself, with little memory and no swap.
+ * Needs a machine to itself, with little memory and no swap, and DEVICE, which needs
+ * no memory of its own.
  */
-#include <sys/resource.h>
-
 #include "heap_test_util.h"
-#include "heap_pressure_util.h"
 
 /* More would take this test too long */
 #define MAX_MEMORY	(1024 * MIB)
 
+#define DEVICE		"/dev/nvme0n1"
+
 /* Idle pages, and what the files leave free without them */
 #define IDLE		(80 * MIB)
 #define SLACK		(40 * MIB)
-#define MAX_PASSES	64
+#define NR_PASSES	6
 
 /* Surfaces of a phone that are opened and closed together, five times a second */
 #define NR_SURFACES	12
 #define SURFACE_LEN	(4 * MIB)
+#define NR_CYCLES	40
 
 #define RESERVES	"/proc/sys/vm/min_free_kbytes"
 #define LRU_GEN		"/sys/kernel/mm/lru_gen/enabled"
@@ -53,19 +51,15 @@ FIXTURE_VARIANT_ADD(cache, mglru)
 
 FIXTURE_SETUP(cache)
 {
-	const char *device = getenv("CACHE_DEV") ?: "/dev/nvme0n1";
-	struct rlimit files = { 2048, 2048 };
-
 	if (!heap_begin(_metadata, &self->params, &self->heap))
 		return;
 	if (meminfo_read("MemTotal") > MAX_MEMORY)
 		SKIP(return, "too much memory to fill");
 	/* While it is open, its page cache stays. */
-	self->device = open(device, O_RDONLY | O_CLOEXEC);
+	self->device = open(DEVICE, O_RDONLY | O_CLOEXEC);
 	if (self->device < 0)
-		SKIP(return, "no %s", device);
+		SKIP(return, "no " DEVICE);
 	ASSERT_EQ(0, posix_fadvise(self->device, 0, 0, POSIX_FADV_RANDOM));
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
 	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
 				  sizeof(self->reserves)));
 	ASSERT_EQ(0, replace_text(LRU_GEN, variant->lru_gen, self->lru_gen,
@@ -104,16 +98,16 @@ static long long refaults(void)
 	return vmstat_read("workingset_refault_file");
 }
 
-/* Read @size bytes @passes times. Returns refaults; @best is the fastest pass. */
+/* Read @size bytes again and again. Returns refaults; @best is the fastest pass. */
 static long long read_passes(struct __test_metadata *_metadata, int device,
-			     long long size, int passes, double *best)
+			     long long size, double *best)
 {
 	long long start = refaults();
 	double began, took;
 	int pass;
 
 	*best = 1e9;
-	for (pass = 0; pass < passes; pass++) {
+	for (pass = 0; pass < NR_PASSES; pass++) {
 		began = seconds();
 		ASSERT_LE(size, read_pass(device, size, NULL));
 		took = seconds() - began;
@@ -130,7 +124,7 @@ static long long read_passes(struct __test_metadata *_metadata, int device,
  */
 TEST_F_TIMEOUT(cache, files_in_use, 600)
 {
-	int passes = env_number("CACHE_PASSES", 6), tries = 3;
+	int tries = 3;
 	struct heap_stats before, after;
 	double took[2], ratio;
 	long long size, seen[2];
@@ -142,19 +136,19 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 		drop_kernel_caches("3");
 		size = (meminfo_read("MemFree") - SLACK) & -MIB;
 		ASSERT_LT(IDLE, size);
-		seen[0] = read_passes(_metadata, self->device, size, passes, &took[0]);
+		seen[0] = read_passes(_metadata, self->device, size, &took[0]);
 
 		drop_kernel_caches("3");
 		ASSERT_EQ(0, hold_and_drop(self->heap, IDLE, 960 * KIB));
 		ASSERT_EQ(0, heap_wait_idle());
 		ASSERT_EQ(0, heap_stats_read(&before));
 		EXPECT_LE(IDLE / 4 * 3, before.pool_bytes);
-		seen[1] = read_passes(_metadata, self->device, size, passes, &took[1]);
+		seen[1] = read_passes(_metadata, self->device, size, &took[1]);
 		ASSERT_EQ(0, heap_stats_read(&after));
 
 		ratio = took[1] / took[0];
 		TH_LOG("%lld MiB of files, %d passes: %lld refaults, %.2f s for the fastest",
-		       size / MIB, passes, seen[0], took[0]);
+		       size / MIB, NR_PASSES, seen[0], took[0]);
 		TH_LOG("with %lld MiB cached, %lld MiB at the end: %lld refaults, %.2f s",
 		       before.pool_bytes / MIB, after.pool_bytes / MIB, seen[1], took[1]);
 		EXPECT_GE(seen[0] + seen[0] / 10 + 2000, seen[1]);
@@ -165,11 +159,12 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 /* Files that do not fit are read, so that kswapd is at work all the time. */
 TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 {
-	int cycles = env_number("CACHE_CYCLES", 40), cycle;
 	long long size = meminfo_read("MemTotal") / 10 * 12 & -MIB;
-	long long hits, all, before, *count;
+	const long long all = NR_CYCLES * NR_SURFACES * SURFACE_LEN;
+	long long hits, before, *count;
 	struct bufs surfaces = {};
 	double began, sum = 0;
+	int cycle;
 	pid_t pid;
 
 	count = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -186,9 +181,8 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 		usleep(10000);
 
 	hits = heap_hit_total();
-	all = heap_handed_out();
 	before = refaults();
-	for (cycle = 0; cycle < cycles; cycle++) {
+	for (cycle = 0; cycle < NR_CYCLES; cycle++) {
 		began = seconds();
 		ASSERT_EQ(0, hold(self->heap, &surfaces, NR_SURFACES * SURFACE_LEN,
 				  SURFACE_LEN));
@@ -198,9 +192,8 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 		usleep(150000);
 	}
 	hits = heap_hit_total() - hits;
-	all = heap_handed_out() - all;
 	TH_LOG("%lld %% of the pages came from the pool, %.1f ms for %d surfaces, %lld refaults",
-	       hits * 100 / all, sum / cycles * 1e3, NR_SURFACES, refaults() - before);
+	       hits * 100 / all, sum / NR_CYCLES * 1e3, NR_SURFACES, refaults() - before);
 	/* It reads until it is killed. */
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
 	kill_child(pid);

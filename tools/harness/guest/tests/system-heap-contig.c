@@ -2,26 +2,21 @@
 /*
  * Idle pages in the pool do not prevent large allocations of huge pages, and blocks of
  * memory can be taken offline after drop_caches.
- *
- * Huge pages are asked for after CONTIG_SECONDS of use of the kernel's own heap, and
- * of ours, CONTIG_ROUNDS times.
  */
-#include <sys/resource.h>
-
 #include "heap_test_util.h"
 #include "heap_guest_util.h"
-#include "heap_pressure_util.h"
 
 #define HUGE_PAGES	"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 #define BLOCKS		"/sys/devices/system/memory/"
 
+#define USE_SECONDS	6
 #define NR_ANON		4096
 #define ANON_LEN	(16 * KIB)
 
 FIXTURE(contig)
 {
 	struct heap_params params;
-	int heaps[2], rounds;	/* the kernel's own, ours */
+	int heaps[2];		/* the kernel's own, ours */
 };
 
 FIXTURE_SETUP(contig)
@@ -31,7 +26,6 @@ FIXTURE_SETUP(contig)
 	self->heaps[0] = heap_open_name(HEAP_STOCK);
 	if (self->heaps[0] < 0)
 		SKIP(return, "no heap to compare with");
-	self->rounds = env_number("CONTIG_ROUNDS", 1);
 }
 
 FIXTURE_TEARDOWN(contig)
@@ -57,13 +51,13 @@ static long long ask(long long nr)
  * A day of use: buffers of many sizes come and go, up to @max bytes of them, and so
  * do other tasks' pages. In the end all are closed.
  */
-static int use_heap(int heap, long long max, double length)
+static int use_heap(int heap, long long max)
 {
 	static const size_t sizes[] = {
 		4 * KIB, 12 * KIB, 60 * KIB, 64 * KIB, 256 * KIB, 900 * KIB, MIB,
 		3110400, 8294400, 12441600,
 	};
-	double end = seconds() + length;
+	double end = seconds() + USE_SECONDS;
 	char *anon[NR_ANON] = {};
 	struct bufs b = {};
 	long long total = 0;
@@ -102,26 +96,20 @@ static int use_heap(int heap, long long max, double length)
 TEST_F_TIMEOUT(contig, huge_pages, 600)
 {
 	long long got[2], want = meminfo_read("MemAvailable") / 10 * 9 / (2 * MIB);
-	struct rlimit files = { 2048, 2048 };
 	struct heap_stats st;
-	int round, i;
+	int i;
 
 	if (access(HUGE_PAGES, W_OK))
 		SKIP(return, "no huge pages");
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	for (round = 0; round < self->rounds; round++) {
-		ASSERT_TRUE(heap_drain_all(&st));
-		for (i = 0; i < 2; i++) {
-			ASSERT_EQ(0, use_heap(self->heaps[i], meminfo_read("MemTotal") / 10 * 6,
-					      env_number("CONTIG_SECONDS", 6)));
-			ASSERT_EQ(0, heap_stats_read(&st));
-			got[i] = ask(want);
-		}
-		TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
-		       want, got[0], HEAP_STOCK, got[1], HEAP_NAME);
-		TH_LOG("which cached %lld MiB", st.pool_bytes / MIB);
-		EXPECT_LE(got[0], got[1]);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, use_heap(self->heaps[i], meminfo_read("MemTotal") / 10 * 6));
+		ASSERT_EQ(0, heap_stats_read(&st));
+		got[i] = ask(want);
 	}
+	TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
+	       want, got[0], HEAP_STOCK, got[1], HEAP_NAME);
+	TH_LOG("which cached %lld MiB", st.pool_bytes / MIB);
+	EXPECT_LE(got[0], got[1]);
 }
 
 static void no_action(int signal)

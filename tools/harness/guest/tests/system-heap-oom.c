@@ -3,7 +3,7 @@
  * Nobody is killed while the heap holds memory, however many want it at once.
  *
  * Tasks note what is available, then touch most of it together, while the heap holds
- * as much as it may. OOM_TASKS and OOM_ROUNDS say how many tasks, and how often.
+ * as much as it may.
  *
  * Needs a machine to itself, with little memory and no swap.
  */
@@ -11,11 +11,11 @@
 
 #include "heap_test_util.h"
 #include "heap_guest_util.h"
-#include "heap_pressure_util.h"
 
 /* More would take this test too long */
 #define MAX_MEMORY	(2048 * MIB)
-#define MAX_TASKS	64
+#define NR_TASKS	48
+#define NR_ROUNDS	8
 #define NR_CHURNERS	4
 #define CHURN_LEN	(32 * MIB)
 
@@ -33,7 +33,7 @@ FIXTURE(oom)
 	struct heap_params params;
 	char reserves[32];
 	pid_t thread;
-	int nice, heap, tasks, rounds;
+	int nice, heap;
 };
 
 struct load {
@@ -84,9 +84,6 @@ FIXTURE_SETUP(oom)
 	self->thread = heap_thread();
 	ASSERT_LT(0, self->thread);
 	self->nice = getpriority(PRIO_PROCESS, self->thread);
-	self->tasks = env_number("OOM_TASKS", 48);
-	self->rounds = env_number("OOM_ROUNDS", 8);
-	ASSERT_GE(MAX_TASKS, self->tasks);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shared);
@@ -148,39 +145,31 @@ static pid_t start(long long bytes)
 	_exit(1);
 }
 
-/* Memory that is queued or cached */
-static long long held(void)
-{
-	struct heap_stats st;
-
-	return heap_stats_read(&st) ? -1 : st.pool_bytes + st.queue_bytes;
-}
-
 /* One round; returns what the heap held when the first task was killed, or -1. */
-static long long touch_together(struct __test_metadata *_metadata, int nr,
-				int churners, long long bytes)
+static long long touch_together(struct __test_metadata *_metadata, int churners,
+				long long bytes)
 {
 	long long kills = vmstat_read("oom_kill"), left = -1;
-	pid_t pids[MAX_TASKS + NR_CHURNERS];
+	pid_t pids[NR_TASKS + NR_CHURNERS];
 	double end = seconds() + 60;
 	int i;
 
 	memset(shared, 0, sizeof(*shared));
-	for (i = 0; i < nr + churners; i++) {
-		pids[i] = start(i < nr ? bytes / nr : 0);
+	for (i = 0; i < NR_TASKS + churners; i++) {
+		pids[i] = start(i < NR_TASKS ? bytes / NR_TASKS : 0);
 		ASSERT_LT(0, pids[i]);
 	}
 	usleep(100000);
 	shared->go = true;
-	while (shared->touched < nr && left < 0 && seconds() < end) {
+	while (shared->touched < NR_TASKS && left < 0 && seconds() < end) {
 		usleep(2000);
 		if (file_value("/proc/vmstat", "oom_kill") != kills)
-			left = held();
+			left = heap_held();
 	}
 	EXPECT_GT(end, seconds());
 	shared->stop = true;
-	for (i = 0; i < nr + churners; i++) {
-		if (i < nr || left >= 0)
+	for (i = 0; i < NR_TASKS + churners; i++) {
+		if (i < NR_TASKS || left >= 0)
 			kill(pids[i], SIGKILL);
 		waitpid(pids[i], NULL, 0);
 	}
@@ -195,7 +184,7 @@ static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom
 	struct heap_stats st;
 	int round, kills = 0;
 
-	for (round = 0; round < self->rounds; round++) {
+	for (round = 0; round < NR_ROUNDS; round++) {
 		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
 		/* Few large buffers: the thread may have begun with one. */
@@ -204,8 +193,8 @@ static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom
 		if (!load->queued)
 			ASSERT_EQ(0, heap_wait_idle());
 		bytes = meminfo_read("MemAvailable") - load->churners * CHURN_LEN;
-		at_start += held();
-		left = touch_together(_metadata, self->tasks, load->churners,
+		at_start += heap_held();
+		left = touch_together(_metadata, load->churners,
 				      bytes / 100 * load->percent);
 		kills += left >= 0;
 		if (left > most)
@@ -213,19 +202,16 @@ static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom
 		if (left < 0)
 			EXPECT_EQ(0, shared->error);
 	}
-	TH_LOG("%d rounds of %d tasks, the heap held %lld MiB", self->rounds,
-	       self->tasks, at_start / self->rounds / MIB);
+	TH_LOG("%d rounds, the heap held %lld MiB", NR_ROUNDS, at_start / NR_ROUNDS / MIB);
 	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills, most / MIB);
 	return kills;
 }
 
 TEST_F_TIMEOUT(oom, nobody_is_killed, 1200)
 {
-	struct rlimit files = { 2048, 2048 };
 	int kills, others = 0;
 	long long fill;
 
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
 	fill = self->params.pool_limit_mb * MIB;
 	if (variant->load.limited) {
 		fill = meminfo_read("MemTotal") / 3 & -4 * MIB;

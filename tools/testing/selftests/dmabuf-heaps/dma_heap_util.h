@@ -53,16 +53,24 @@ static inline int heap_open(void)
 }
 
 /* A dma-buf, or -errno */
-static inline int heap_alloc(int heap, size_t len)
+static inline int heap_alloc_args(int heap, __u64 len, __u32 fd, __u32 fd_flags,
+				  __u64 heap_flags)
 {
 	struct dma_heap_allocation_data data = {
 		.len = len,
-		.fd_flags = O_RDWR | O_CLOEXEC,
+		.fd = fd,
+		.fd_flags = fd_flags,
+		.heap_flags = heap_flags,
 	};
 
 	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
 		return -errno;
 	return data.fd;
+}
+
+static inline int heap_alloc(int heap, size_t len)
+{
+	return heap_alloc_args(heap, len, 0, O_RDWR | O_CLOEXEC, 0);
 }
 
 /* The size that the exporter reports: the length rounded up to pages */
@@ -80,20 +88,15 @@ static inline void *buf_map(int buf, size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Offset of the first byte of @p that is not zero, or -1 */
+/* Offset of the first word that is not zero, or -1 */
 static inline long long find_nonzero(const void *p, size_t size)
 {
-	const unsigned long *w = p;
-	size_t i, j;
+	const unsigned long *words = p;
+	size_t i;
 
-	for (i = 0; i < size / sizeof(*w); i += 8) {
-		if (!(w[i] | w[i + 1] | w[i + 2] | w[i + 3] |
-		      w[i + 4] | w[i + 5] | w[i + 6] | w[i + 7]))
-			continue;
-		for (j = i * sizeof(*w); !((const char *)p)[j]; j++)
-			;
-		return j;
-	}
+	for (i = 0; i < size / sizeof(*words); i++)
+		if (words[i])
+			return i * sizeof(*words);
 	return -1;
 }
 
@@ -101,7 +104,7 @@ static inline long long find_nonzero(const void *p, size_t size)
  * Read all of the buffer, including what rounding up to pages has added,
  * then leave a pattern in every byte of it for the next owner to find.
  *
- * Returns -1 if it was all zero, the offset of the first stale byte, or -2 if
+ * Returns -1 if it was all zero, the offset of the first stale word, or -2 if
  * it could not be mapped.
  */
 static inline long long buf_check_and_soil(int buf)

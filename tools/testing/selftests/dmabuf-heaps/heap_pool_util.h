@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers shared by the tests of the pooled system heap: set the heap's
- * parameters, read its statistics in debugfs, and wait until they show that all
- * memory is zeroed, or freed. This header includes the helpers that allocate
- * buffers, and those that read values of the kernel.
+ * Helpers shared by the tests of the pooled system heap: read and write the kernel's
+ * text files, end child processes, set the heap's parameters, read its statistics in
+ * debugfs, and wait until they show that all memory is zeroed, or freed.
  *
  * They report failure by return value and never print.
  */
 #ifndef HEAP_POOL_UTIL_H
 #define HEAP_POOL_UTIL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <time.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "dma_heap_util.h"
-#include "proc_util.h"
 
 #ifndef HEAP_MODULE
 #define HEAP_MODULE	"system_heap"
@@ -37,6 +38,131 @@ struct heap_stats {
 	long long refused_bytes;
 	struct heap_order order[NR_HEAP_ORDERS];
 };
+
+static inline ssize_t read_text(const char *path, char *buf, size_t size)
+{
+	ssize_t n, len = 0;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
+		len += n;
+	if (n < 0)
+		len = -errno;
+	close(fd);
+	buf[len > 0 ? len : 0] = '\0';
+	return len;
+}
+
+static inline int write_text(const char *path, const char *text)
+{
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Write @text, and return what was there before in @old */
+static inline int replace_text(const char *path, const char *text, char *old,
+			       size_t size)
+{
+	ssize_t len = read_text(path, old, size);
+
+	return len < 0 ? len : write_text(path, text);
+}
+
+/* The number after @key at the start of a line, as in vmstat and meminfo */
+static inline long long text_value(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+	const char *line;
+
+	for (line = text; line; line = strchr(line, '\n')) {
+		if (*line == '\n')
+			line++;
+		if (!strncmp(line, key, len) &&
+		    (line[len] == ' ' || line[len] == ':'))
+			return strtoll(line + len + 1, NULL, 10);
+	}
+	return -1;
+}
+
+static inline long long file_value(const char *path, const char *key)
+{
+	char buf[16384];
+
+	if (read_text(path, buf, sizeof(buf)) < 0)
+		return -1;
+	return text_value(buf, key);
+}
+
+/* A line of /proc/vmstat, with what the CPUs hold back folded in first */
+static inline long long vmstat_read(const char *key)
+{
+	write_text("/proc/sys/vm/stat_refresh", "1");
+	return file_value("/proc/vmstat", key);
+}
+
+/* A line of /proc/meminfo in bytes */
+static inline long long meminfo_read(const char *key)
+{
+	long long kib;
+
+	write_text("/proc/sys/vm/stat_refresh", "1");
+	kib = file_value("/proc/meminfo", key);
+	return kib < 0 ? kib : kib * 1024;
+}
+
+/* Free page cache or, with "2", slabs and what else has a shrinker; "3" is both */
+static inline int drop_kernel_caches(const char *which)
+{
+	return write_text("/proc/sys/vm/drop_caches", which);
+}
+
+/*
+ * Bytes that can be reclaimed and are neither page cache nor slab: the heap's.
+ * Other users of this counter are few and quiet, MISC_TOLERANCE.
+ */
+#define MISC_TOLERANCE	(16LL * sysconf(_SC_PAGESIZE))
+
+static inline long long misc_reclaimable(void)
+{
+	return vmstat_read("nr_kernel_misc_reclaimable") *
+	       sysconf(_SC_PAGESIZE);
+}
+
+/* As fork(), but the child dies with its parent. */
+static inline pid_t fork_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
+/* Wait for a child. Returns its exit status, or -1 if a signal ended it. */
+static inline int wait_child(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+static inline void kill_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
 
 static inline double seconds(void)
 {
@@ -97,6 +223,14 @@ static inline long long heap_hit_total(void)
 	return heap_stats_read(&st) ? -1 : heap_hit_bytes(&st);
 }
 
+/* Bytes cached or queued, or -1 */
+static inline long long heap_held(void)
+{
+	struct heap_stats st;
+
+	return heap_stats_read(&st) ? -1 : st.pool_bytes + st.queue_bytes;
+}
+
 /* Nothing is cached, queued or in use */
 static inline bool heap_is_empty(const struct heap_stats *st)
 {
@@ -149,41 +283,12 @@ static inline bool heap_drain_all(struct heap_stats *st)
 	return false;
 }
 
-/* Bytes of all the pages that buffers were ever made of, or -1 */
-static inline long long heap_handed_out(void)
-{
-	struct heap_stats st;
-	long long sum;
-	int i;
-
-	if (heap_stats_read(&st))
-		return -1;
-	sum = heap_hit_bytes(&st);
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		sum += (st.order[i].misses << st.order[i].order) *
-		       (long long)PAGE_BYTES;
-	return sum;
-}
-
 /* Parameters as found, so that a fixture can put them back */
 struct heap_params {
 	long pool_limit_mb;
 	long queue_limit_mb;
 	char zero_method[16];
 };
-
-static inline long env_number(const char *name, long otherwise)
-{
-	const char *env = getenv(name);
-
-	return env ? strtol(env, NULL, 0) : otherwise;
-}
-
-/* Bytes a test may fill: DMA_HEAP_TEST_MB, in MiB, or a modest default */
-static inline long long test_budget(void)
-{
-	return env_number("DMA_HEAP_TEST_MB", 256) * MIB;
-}
 
 static inline long heap_param(const char *name)
 {
@@ -205,10 +310,10 @@ static inline int heap_set_param_text(const char *name, const char *value)
 
 static inline int heap_set_param(const char *name, long value)
 {
-	char buf[32];
+	char text[32];
 
-	snprintf(buf, sizeof(buf), "%ld", value);
-	return heap_set_param_text(name, buf);
+	snprintf(text, sizeof(text), "%ld", value);
+	return heap_set_param_text(name, text);
 }
 
 /* Both limits in MiB */

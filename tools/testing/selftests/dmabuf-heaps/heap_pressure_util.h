@@ -9,7 +9,7 @@
 
 #include "heap_pool_util.h"
 
-#define MAX_BUFS	1024
+#define MAX_BUFS	1000
 
 struct bufs {
 	int fd[MAX_BUFS];

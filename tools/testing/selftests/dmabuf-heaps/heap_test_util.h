@@ -7,7 +7,10 @@
 #define HEAP_TEST_UTIL_H
 
 #include "kselftest_harness.h"
-#include "heap_pool_util.h"
+#include "heap_pressure_util.h"
+
+/* Reclaimable bytes that are not the heap's; each test has a process of its own */
+static long long misc_before;
 
 static inline void expect_near(struct __test_metadata *_metadata, const char *what,
 			       long long expected, long long seen,
@@ -15,6 +18,16 @@ static inline void expect_near(struct __test_metadata *_metadata, const char *wh
 {
 	EXPECT_GE(tolerance, llabs(seen - expected))
 		TH_LOG("%s: %lld instead of %lld", what, seen, expected);
+}
+
+/* The statistics when the thread has zeroed what was freed, and trimmed the cache */
+static inline struct heap_stats heap_settle(struct __test_metadata *_metadata)
+{
+	struct heap_stats st;
+
+	ASSERT_EQ(0, heap_wait_idle());
+	ASSERT_EQ(0, heap_stats_read(&st));
+	return st;
 }
 
 /* Open the heap, save its parameters, and empty it. False if the test is skipped */
@@ -29,10 +42,12 @@ static inline bool heap_begin(struct __test_metadata *_metadata,
 	*heap = heap_open();
 	ASSERT_LE(0, *heap);
 	ASSERT_TRUE(heap_drain_all(&st));
+	misc_before = misc_reclaimable();
+	ASSERT_LE(0, misc_before);
 	return true;
 }
 
-/* The test has closed all buffers, so nothing may be left in the heap. */
+/* The test has closed all buffers: nothing may be left in the heap, or counted. */
 static inline void heap_end(struct __test_metadata *_metadata,
 			    const struct heap_params *params, int heap)
 {
@@ -44,6 +59,8 @@ static inline void heap_end(struct __test_metadata *_metadata,
 		TH_LOG("%lld bytes cached, %lld queued, %lld, %lld and %lld pages in use",
 		       st.pool_bytes, st.queue_bytes, st.order[0].inflight,
 		       st.order[1].inflight, st.order[2].inflight);
+	expect_near(_metadata, "reclaimable", misc_before, misc_reclaimable(),
+		    MISC_TOLERANCE);
 }
 
 /* A new buffer. Every byte of it was zero, and is not any more. */
@@ -57,6 +74,17 @@ static inline int heap_get(struct __test_metadata *_metadata, int heap,
 	ASSERT_EQ(-1, buf_check_and_soil(buf))
 		TH_LOG("of %zu bytes", len);
 	return buf;
+}
+
+/* Hold @count buffers at once, then close them all */
+static inline void hold_and_close(struct __test_metadata *_metadata, int heap,
+				  size_t len, int count)
+{
+	struct bufs b = {};
+
+	while (b.nr < count)
+		b.fd[b.nr++] = heap_get(_metadata, heap, len);
+	drop(&b, 0);
 }
 
 /* Cache what a buffer of @len needs */

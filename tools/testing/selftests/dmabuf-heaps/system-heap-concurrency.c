@@ -8,7 +8,6 @@
  * or a new page that is not zero.
  */
 #include "heap_test_util.h"
-#include "heap_pressure_util.h"
 
 #define NR_WORKERS	4
 #define NR_HELD		8
@@ -27,7 +26,7 @@ static void work(struct __test_metadata *_metadata, unsigned long long owner,
 		 unsigned int rnd, double end)
 {
 	static const size_t sizes[] = {
-		4 * KIB, 4 * KIB, 12 * KIB, 64 * KIB, 64 * KIB, 300 * KIB,
+		4 * KIB, 5000, 12 * KIB, 64 * KIB, 70000, 300 * KIB,
 		MIB, MIB + 68 * KIB,
 	};
 	struct stamped held[NR_HELD] = {};
@@ -47,43 +46,17 @@ static void work(struct __test_metadata *_metadata, unsigned long long owner,
 		release(_metadata, &held[i]);
 }
 
-static pid_t start(struct __test_metadata *_metadata, unsigned int owner,
-		   unsigned int rnd, double end)
-{
-	pid_t pid = fork_child();
+static pid_t workers[NR_WORKERS];
 
-	if (pid)
-		return pid;
-	work(_metadata, owner, rnd, end);
+static void start(struct __test_metadata *_metadata, unsigned int i,
+		  unsigned int rnd, double end)
+{
+	workers[i] = fork_child();
+	ASSERT_LE(0, workers[i]);
+	if (workers[i])
+		return;
+	work(_metadata, i + 1, rnd, end);
 	_exit(0);
-}
-
-/* Workers die in the middle of whatever they do, and others take over */
-static void kill_worker(struct __test_metadata *_metadata, pid_t *pids,
-			unsigned int *rnd, double end)
-{
-	unsigned int i = next_random(rnd) % NR_WORKERS;
-
-	usleep(next_random(rnd) % 100000);
-	kill_child(pids[i]);
-	pids[i] = start(_metadata, i + 1, next_random(rnd), end);
-}
-
-static void free_cached(unsigned int *rnd)
-{
-	if (next_random(rnd) % 2)
-		heap_drain();
-	else
-		drop_kernel_caches("2");
-}
-
-static void change_parameters(const struct heap_params *p, unsigned int *rnd)
-{
-	heap_set_param_text("zero_method",
-			    next_random(rnd) % 2 ? "vmap" : "direct");
-	heap_set_limits(next_random(rnd) % 3 ? p->pool_limit_mb :
-			next_random(rnd) % 3,
-			next_random(rnd) % 3 ? p->queue_limit_mb : 1);
 }
 
 FIXTURE(owner)
@@ -94,24 +67,22 @@ FIXTURE(owner)
 
 FIXTURE_VARIANT(owner)
 {
-	bool pressure;
-	bool parameters;
-	bool killed;
+	enum { PRESSURE, PARAMETERS, KILLED } disturbance;
 };
 
 FIXTURE_VARIANT_ADD(owner, pressure)
 {
-	.pressure = true,
+	.disturbance = PRESSURE,
 };
 
 FIXTURE_VARIANT_ADD(owner, parameters)
 {
-	.parameters = true,
+	.disturbance = PARAMETERS,
 };
 
 FIXTURE_VARIANT_ADD(owner, killed)
 {
-	.killed = true,
+	.disturbance = KILLED,
 };
 
 FIXTURE_SETUP(owner)
@@ -128,25 +99,30 @@ TEST_F_TIMEOUT(owner, stamps_survive, 60)
 {
 	long long hits = heap_hit_total();
 	double end = seconds() + RUN_SECONDS;
-	pid_t pids[NR_WORKERS];
-	unsigned int rnd = 99;
-	int i;
+	unsigned int rnd = 99, i;
 
-	for (i = 0; i < NR_WORKERS; i++) {
-		pids[i] = start(_metadata, i + 1, i + 1, end);
-		ASSERT_LT(0, pids[i]);
-	}
+	for (i = 0; i < NR_WORKERS; i++)
+		start(_metadata, i, i + 1, end);
 	while (seconds() < end) {
-		usleep(20000);
-		if (variant->pressure)
-			free_cached(&rnd);
-		if (variant->parameters)
-			change_parameters(&self->params, &rnd);
-		if (variant->killed)
-			kill_worker(_metadata, pids, &rnd, end);
+		usleep(20000 + next_random(&rnd) % 50000);
+		i = next_random(&rnd);
+		switch (variant->disturbance) {
+		case PRESSURE:
+			EXPECT_EQ(0, i % 2 ? heap_drain() : drop_kernel_caches("2"));
+			break;
+		case PARAMETERS:
+			heap_set_param_text("zero_method", i % 2 ? "vmap" : "direct");
+			heap_set_limits(i % 3 ? self->params.pool_limit_mb : i % 5,
+					i % 7 < 4 ? self->params.queue_limit_mb : 1);
+			break;
+		case KILLED:
+			/* In the middle of whatever it does, and another takes over */
+			kill_child(workers[i % NR_WORKERS]);
+			start(_metadata, i % NR_WORKERS, i, end);
+		}
 	}
 	for (i = 0; i < NR_WORKERS; i++)
-		EXPECT_EQ(0, wait_child(pids[i]));
+		EXPECT_EQ(0, wait_child(workers[i]));
 	EXPECT_LT(hits, heap_hit_total());
 }
 

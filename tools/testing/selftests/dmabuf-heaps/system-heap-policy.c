@@ -3,11 +3,8 @@
  * No task can deprive others of the pool, by what it does or did earlier.
  */
 #include <pthread.h>
-#include <sched.h>
-#include <sys/resource.h>
 
 #include "heap_test_util.h"
-#include "heap_pressure_util.h"
 
 #define NR_SURFACES	20
 #define SURFACE_LEN	(4 * MIB)
@@ -50,18 +47,14 @@ TEST_F_TIMEOUT(policy, small_pages_before_large, 60)
 	EXPECT_LE(all / 10 * 9, hits);
 }
 
-struct task {
-	pthread_barrier_t *start;
-	pthread_t thread;
-	int heap, buf;
-};
+static pthread_barrier_t start;
 
 static void *allocate(void *arg)
 {
-	struct task *task = arg;
+	int *fd = arg;
 
-	pthread_barrier_wait(task->start);
-	task->buf = heap_alloc(task->heap, TASK_LEN);
+	pthread_barrier_wait(&start);
+	*fd = heap_alloc(*fd, TASK_LEN);
 	return NULL;
 }
 
@@ -69,62 +62,25 @@ static void *allocate(void *arg)
 TEST_F_TIMEOUT(policy, parallel_first_allocations, 60)
 {
 	const long long all = NR_TASKS * TASK_LEN;
-	struct task tasks[NR_TASKS];
-	pthread_barrier_t start;
-	struct heap_stats st;
-	int i;
+	int fds[NR_TASKS], i;	/* of the heap, then of the buffers */
+	pthread_t tasks[NR_TASKS];
+	long long cached;
 
 	ASSERT_EQ(0, heap_set_limits(2 * all / MIB, 2 * all / MIB));
 	ASSERT_EQ(0, pthread_barrier_init(&start, NULL, NR_TASKS));
 	for (i = 0; i < NR_TASKS; i++) {
-		tasks[i].start = &start;
-		tasks[i].heap = self->heap;
-		ASSERT_EQ(0, pthread_create(&tasks[i].thread, NULL, allocate,
-					    &tasks[i]));
+		fds[i] = self->heap;
+		ASSERT_EQ(0, pthread_create(&tasks[i], NULL, allocate, &fds[i]));
 	}
 	for (i = 0; i < NR_TASKS; i++) {
-		ASSERT_EQ(0, pthread_join(tasks[i].thread, NULL));
-		ASSERT_LE(0, tasks[i].buf);
+		ASSERT_EQ(0, pthread_join(tasks[i], NULL));
+		ASSERT_LE(0, fds[i]);
 	}
 	for (i = 0; i < NR_TASKS; i++)
-		close(tasks[i].buf);
-	ASSERT_EQ(0, heap_wait_idle());
-	ASSERT_EQ(0, heap_stats_read(&st));
-	TH_LOG("%lld of %lld MiB are cached", st.pool_bytes / MIB, all / MIB);
-	EXPECT_LE(all / 16 * 15, st.pool_bytes);
-}
-
-/* Single pages are cached, up to what a page_pool holds, and all are used again. */
-TEST_F_TIMEOUT(policy, single_pages, 60)
-{
-	const unsigned int nr = 900;
-	const long long all = nr * 60 * KIB;
-	struct rlimit files = { 2 * nr, 2 * nr };
-	long long cached = 0, hits = 0;
-	struct heap_stats before, after;
-	struct bufs held = {};
-	unsigned int round;
-	cpu_set_t here;
-
-	/* A CPU of another node would get none of these pages. */
-	CPU_ZERO(&here);
-	CPU_SET(sched_getcpu(), &here);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(here), &here));
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &files));
-	ASSERT_EQ(0, heap_set_limits(all / MIB + 32, all / MIB + 32));
-	for (round = 0; round < 2; round++) {
-		ASSERT_EQ(0, heap_stats_read(&before));
-		ASSERT_EQ(0, hold(self->heap, &held, all, 60 * KIB));
-		ASSERT_EQ(0, heap_stats_read(&after));
-		drop(&held, 0);
-		ASSERT_EQ(0, heap_wait_idle());
-		cached = before.pool_bytes;
-		hits = heap_hit_bytes(&after) - heap_hit_bytes(&before);
-	}
-	TH_LOG("%lld of %lld MiB were cached, %lld MiB came from there",
-	       cached / MIB, all / MIB, hits / MIB);
-	EXPECT_LE(all / 100 * 95, cached);
-	EXPECT_LE(all / 100 * 95, hits);
+		close(fds[i]);
+	cached = heap_settle(_metadata).pool_bytes;
+	TH_LOG("%lld of %lld MiB are cached", cached / MIB, all / MIB);
+	EXPECT_LE(all / 16 * 15, cached);
 }
 
 TEST_HARNESS_MAIN

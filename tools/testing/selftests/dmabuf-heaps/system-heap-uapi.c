@@ -27,32 +27,17 @@ FIXTURE_TEARDOWN(uapi)
 	close(self->heap);
 }
 
-static int alloc_args(int heap, unsigned long long len, unsigned int fd,
-		      unsigned int fd_flags, unsigned long long heap_flags)
-{
-	struct dma_heap_allocation_data data = {
-		.len = len,
-		.fd = fd,
-		.fd_flags = fd_flags,
-		.heap_flags = heap_flags,
-	};
-
-	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) < 0)
-		return -errno;
-	return data.fd;
-}
-
 TEST_F_TIMEOUT(uapi, bad_arguments, 60)
 {
 	const unsigned int flags = O_RDWR | O_CLOEXEC;
 	int heap = self->heap;
 
-	EXPECT_EQ(-EINVAL, alloc_args(heap, 0, 0, flags, 0));
-	EXPECT_EQ(-EINVAL, alloc_args(heap, ~0ULL, 0, flags, 0));
-	EXPECT_EQ(-EINVAL, alloc_args(heap, MIB, 1, flags, 0));
-	EXPECT_EQ(-EINVAL, alloc_args(heap, MIB, 0, flags | O_APPEND, 0));
-	EXPECT_EQ(-EINVAL, alloc_args(heap, MIB, 0, flags, 1));
-	EXPECT_EQ(-EINVAL, alloc_args(heap, MIB, 0, flags, 1ULL << 63));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, 0, 0, flags, 0));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, ~0ULL, 0, flags, 0));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, MIB, 1, flags, 0));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, MIB, 0, flags | O_APPEND, 0));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, MIB, 0, flags, 1));
+	EXPECT_EQ(-EINVAL, heap_alloc_args(heap, MIB, 0, flags, 1ULL << 63));
 	EXPECT_EQ(-1, ioctl(heap, _IO(DMA_HEAP_IOC_MAGIC, 0x1f), NULL));
 	EXPECT_EQ(-1, ioctl(heap, DMA_HEAP_IOCTL_ALLOC, NULL));
 	EXPECT_EQ(EFAULT, errno);
@@ -67,13 +52,11 @@ TEST_F_TIMEOUT(uapi, size_and_flags, 60)
 	ASSERT_LE(0, buf);
 	EXPECT_EQ(page, buf_size(buf));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(buf, F_GETFD));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, buf,
-				   0));
-	EXPECT_EQ(MAP_FAILED, mmap(NULL, page, PROT_READ, MAP_SHARED, buf,
-				   page));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, buf, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, page, PROT_READ, MAP_SHARED, buf, page));
 	close(buf);
 
-	buf = alloc_args(self->heap, MIB + 1, 0, O_RDONLY, 0);
+	buf = heap_alloc_args(self->heap, MIB + 1, 0, O_RDONLY, 0);
 	ASSERT_LE(0, buf);
 	EXPECT_EQ(MIB + page, buf_size(buf));
 	EXPECT_EQ(0, fcntl(buf, F_GETFD));
