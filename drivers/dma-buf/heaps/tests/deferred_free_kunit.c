@@ -20,15 +20,20 @@ void heap_test_destroy_queue(void)
 	kfree(heap_test.queue);
 }
 
-static void close(struct kunit *test, unsigned int i, unsigned int nr, bool owned)
+/* Expect to reuse @nr of @wanted pages, zeroed, and free them. */
+static void reuse(struct kunit *test, unsigned int i, unsigned int wanted,
+		  unsigned int nr)
 {
-	heap_test_close(test, heap_test.nid, i, nr, owned);
-}
+	unsigned int n;
 
-static unsigned int reuse(unsigned int i, unsigned int nr)
-{
-	return deferred_free_reuse(heap_test.queue, heap_test.nid, heap_orders[i],
-				   false, sgs, nr);
+	KUNIT_ASSERT_EQ(test, nr,
+			deferred_free_reuse(heap_test.queue, heap_test.nid,
+					    heap_orders[i], false, sgs, wanted));
+	for (n = 0; n < nr; n++) {
+		KUNIT_EXPECT_TRUE(test, heap_test_is_zero(sg_page(sgs + n)));
+		KUNIT_EXPECT_EQ(test, sgs[n].length, PAGE_SIZE << heap_orders[i]);
+		put_page(sg_page(sgs + n));
+	}
 }
 
 /* Expect this much in the queue, and nothing in the cache. */
@@ -47,8 +52,8 @@ static void test_order(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		close(test, SMALLS, 100, false);
-		close(test, MEDIUMS, 2, false);
+		heap_test_close(test, SMALLS, 100, false);
+		heap_test_close(test, MEDIUMS, 2, false);
 	}
 	expect_queued(test, 2 * (100 + 2 * MEDIUM), 4);
 	KUNIT_EXPECT_EQ(test, 99UL, deferred_free_shrink(queue, 99));
@@ -57,7 +62,7 @@ static void test_order(struct kunit *test)
 	expect_queued(test, 100 + 3 * MEDIUM, 3);
 	KUNIT_EXPECT_EQ(test, MEDIUM, deferred_free_shrink(queue, 1));
 	expect_queued(test, 100 + 2 * MEDIUM, 2);
-	close(test, LARGES, 1, false);
+	heap_test_close(test, LARGES, 1, false);
 	heap_test.cache->limit = 0;
 	KUNIT_EXPECT_EQ(test, 100 + 2 * MEDIUM, deferred_free_run(queue, 101 + MEDIUM));
 	expect_queued(test, LARGE, 1);
@@ -73,28 +78,28 @@ static void test_limit(struct kunit *test)
 	struct deferred_free *queue = heap_test.queue;
 
 	queue->limit = 10;
-	close(test, SMALLS, 11, false);
+	heap_test_close(test, SMALLS, 11, false);
 	expect_queued(test, 0, 0);
 	KUNIT_EXPECT_EQ(test, 11L, atomic_long_read(&queue->refused));
-	close(test, SMALLS, 6, false);
-	close(test, SMALLS, 5, false);
-	close(test, SMALLS, 4, false);
+	heap_test_close(test, SMALLS, 6, false);
+	heap_test_close(test, SMALLS, 5, false);
+	heap_test_close(test, SMALLS, 4, false);
 	expect_queued(test, 10, 2);
 	KUNIT_EXPECT_EQ(test, 16L, atomic_long_read(&queue->refused));
 
 	/* What is queued beyond a new limit stays, and what was freed makes room. */
 	queue->limit = 5;
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
 	expect_queued(test, 10, 2);
 	deferred_free_shrink(queue, 6);
-	close(test, SMALLS, 2, false);
+	heap_test_close(test, SMALLS, 2, false);
 	expect_queued(test, 4, 1);
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
 	expect_queued(test, 5, 2);
 
 	queue->limit = 10;
 	heap_test.cache->limit = 0;
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
 	expect_queued(test, 5, 2);
 	KUNIT_EXPECT_EQ(test, 19L, atomic_long_read(&queue->refused));
 }
@@ -125,9 +130,8 @@ static void test_nodes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 2L, atomic_long_read(&queued[heap_test.other]));
 	}
 	/* Only pages of the node are reused. */
-	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 3));
-	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 3));
-	put_page(sg_page(sgs));
+	reuse(test, SMALLS, 3, 1);
+	reuse(test, SMALLS, 3, 0);
 	expect_queued(test, 2, 1);
 	heap_test_run();
 	KUNIT_EXPECT_GE(test, heap_test_pages(heap_test.other), 2UL);
@@ -142,13 +146,13 @@ static void test_unowned(struct kunit *test)
 
 	/* A bulk allocation fetches more; the limit holds. */
 	heap_test.cache->limit = 3;
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
 	heap_test_run();
 	heap_test_expect(test, 0, min(3, HEAP_TEST_BULK));
 
 	heap_test.cache->limit = limit;
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		close(test, i, 5, false);
+		heap_test_close(test, i, 5, false);
 		heap_test_run();
 		KUNIT_EXPECT_GE(test, bins[i].cached, 5U);
 	}
@@ -156,7 +160,7 @@ static void test_unowned(struct kunit *test)
 
 	/* Each is replaced once. */
 	nr_small = bins[SMALLS].cached;
-	close(test, LARGES, 1, false);
+	heap_test_close(test, LARGES, 1, false);
 	heap_test_run();
 	KUNIT_EXPECT_EQ(test, bins[SMALLS].cached, nr_small);
 	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&heap_test.queue->zeroed));
@@ -166,7 +170,7 @@ static void test_unowned(struct kunit *test)
 static void test_no_room(struct kunit *test)
 {
 	heap_test.cache->limit = LARGE + 1;
-	close(test, LARGES, 4, true);
+	heap_test_close(test, LARGES, 4, true);
 	heap_test_run();
 	heap_test_expect(test, 0, LARGE);
 	KUNIT_EXPECT_EQ(test, LARGE, atomic_long_read(&heap_test.queue->zeroed));
@@ -185,11 +189,11 @@ static void test_map_fails(struct kunit *test)
 
 	/* A batch that its last page takes past HEAP_ZERO_BATCH, and another one. */
 	if (nr)
-		close(test, MEDIUMS, nr, true);
-	close(test, MEDIUMS, 1, false);
-	close(test, SMALLS, 1, false);
-	close(test, LARGES, 1, true);
-	close(test, MEDIUMS, 1, true);
+		heap_test_close(test, MEDIUMS, nr, true);
+	heap_test_close(test, MEDIUMS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
+	heap_test_close(test, LARGES, 1, true);
+	heap_test_close(test, MEDIUMS, 1, true);
 	heap_test_stub_zero(test, fail);
 	heap_test_run();
 	KUNIT_EXPECT_EQ(test, 2U, heap_test.nr_maps);
@@ -245,7 +249,7 @@ static void test_poisoned(struct kunit *test)
 		heap_test_poison(page + MEDIUM - 1, true);
 		heap_pool_free(heap_test.pool, sgl);
 		if (i)
-			KUNIT_EXPECT_EQ(test, 0U, reuse(MEDIUMS, 1));
+			reuse(test, MEDIUMS, 1, 0);
 		heap_test_run();
 		heap_test_poison(page + MEDIUM - 1, false);
 		expect_queued(test, 0, 0);
@@ -260,35 +264,26 @@ static void test_poisoned(struct kunit *test)
 static void test_reuse(struct kunit *test)
 {
 	struct heap_sgl *sgl;
-	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 1));
-	close(test, MEDIUMS, 2, false);
+	reuse(test, SMALLS, 1, 0);
+	heap_test_close(test, MEDIUMS, 2, false);
 	sgl = heap_test_buffer(test, heap_test.nid, SMALLS, 4, false);
 	held = sg_page(sgl->first + 2);
 	get_page(held);
 	heap_pool_free(heap_test.pool, sgl);
-	KUNIT_EXPECT_EQ(test, 0U, reuse(MEDIUMS, 1));
-	KUNIT_EXPECT_EQ(test, 2U, reuse(SMALLS, 2));
+	reuse(test, MEDIUMS, 1, 0);
+	reuse(test, SMALLS, 2, 2);
 	expect_queued(test, 2 + 2 * MEDIUM, 2);
-	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_TRUE(test, heap_test_is_zero(sg_page(sgs + i)));
-		KUNIT_EXPECT_EQ(test, sgs[i].length, PAGE_SIZE);
-		put_page(sg_page(sgs + i));
-	}
 	/* The third one is freed. */
-	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, MAX_REUSED));
+	reuse(test, SMALLS, MAX_REUSED, 1);
 	KUNIT_EXPECT_PTR_NE(test, held, sg_page(sgs));
 	KUNIT_EXPECT_EQ(test, 1, page_count(held));
-	put_page(sg_page(sgs));
 	put_page(held);
 	expect_queued(test, 2 * MEDIUM, 1);
 	KUNIT_EXPECT_EQ(test, 3L, atomic_long_read(&heap_test.queue->reused));
 
-	KUNIT_EXPECT_EQ(test, 0U, reuse(SMALLS, 1));
-	KUNIT_EXPECT_EQ(test, 2U, reuse(MEDIUMS, MAX_REUSED));
-	for (i = 0; i < 2; i++)
-		put_page(sg_page(sgs + i));
+	reuse(test, SMALLS, 1, 0);
+	reuse(test, MEDIUMS, MAX_REUSED, 2);
 	expect_queued(test, 0, 0);
 }
 
@@ -299,19 +294,17 @@ static void test_behind(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 1, false);
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
 	KUNIT_EXPECT_TRUE(test, deferred_free_missed(queue));
 	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
-		put_page(sg_page(sgs));
-		close(test, SMALLS, 1, false);
+		reuse(test, SMALLS, 1, 1);
+		heap_test_close(test, SMALLS, 1, false);
 	}
 	deferred_free_look(queue);
 	KUNIT_EXPECT_TRUE(test, deferred_free_missed(queue));
-	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
-	put_page(sg_page(sgs));
-	close(test, SMALLS, 1, false);
+	reuse(test, SMALLS, 1, 1);
+	heap_test_close(test, SMALLS, 1, false);
 	deferred_free_look(queue);
 	KUNIT_EXPECT_FALSE(test, deferred_free_missed(queue));
 }
@@ -321,16 +314,14 @@ static void test_due(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
 
-	close(test, SMALLS, 2, false);
-	close(test, SMALLS, 1, false);
-	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
-	put_page(sg_page(sgs));
-	close(test, SMALLS, 1, false);
+	heap_test_close(test, SMALLS, 2, false);
+	heap_test_close(test, SMALLS, 1, false);
+	reuse(test, SMALLS, 1, 1);
+	heap_test_close(test, SMALLS, 1, false);
 	KUNIT_EXPECT_EQ(test, 2UL, deferred_free_look(queue));
 	KUNIT_EXPECT_EQ(test, 3UL, deferred_free_look(queue));
-	KUNIT_EXPECT_EQ(test, 1U, reuse(SMALLS, 1));
-	put_page(sg_page(sgs));
-	close(test, SMALLS, 8, false);
+	reuse(test, SMALLS, 1, 1);
+	heap_test_close(test, SMALLS, 8, false);
 	queue->limit = 18;
 	KUNIT_EXPECT_EQ(test, 10UL, deferred_free_look(queue));
 }
@@ -403,14 +394,14 @@ static void test_wakeup(struct kunit *test)
 	/* No page is cached. */
 	heap_test.cache->limit = 1;
 	/* More than a chunk. */
-	close(test, LARGES, CHUNK_PAGES / LARGE + 2, false);
+	heap_test_close(test, LARGES, CHUNK_PAGES / LARGE + 2, false);
 	let_thread_run(work_and_linger);
 	KUNIT_ASSERT_TRUE(test, wait_for_thread());
 	for (i = 0; i < 300; i++) {
 		/* From here on a buffer is more than half of the limit. */
 		if (i == 100)
 			heap_test.queue->limit = MEDIUM + 1;
-		close(test, MEDIUMS, 1, false);
+		heap_test_close(test, MEDIUMS, 1, false);
 		KUNIT_ASSERT_TRUE_MSG(test, wait_for_thread(),
 				      "not freed in round %u", i);
 		/* Close the next buffer a little later each time. */
@@ -433,7 +424,8 @@ static int reuse_fn(void *data)
 	unsigned int nr, i;
 
 	while (!kthread_should_stop()) {
-		nr = reuse(MEDIUMS, 3);
+		nr = deferred_free_reuse(heap_test.queue, heap_test.nid,
+					 heap_orders[MEDIUMS], false, sgs, 3);
 		for (i = 0; i < nr; i++)
 			heap_test_stamp(sg_page(sgs + i), 0, 1);
 		cond_resched();
@@ -456,7 +448,7 @@ static void test_concurrent(struct kunit *test)
 	let_thread_run(deferred_free_work);
 	for (i = 0; i < 300; i++) {
 		/* The thread does not fetch meanwhile: a bin owns all of them. */
-		close(test, MEDIUMS, i % 7 + 1, true);
+		heap_test_close(test, MEDIUMS, i % 7 + 1, true);
 		if (i % 8 == 7)
 			usleep_range(100, 500);
 	}

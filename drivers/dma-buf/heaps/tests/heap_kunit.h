@@ -61,10 +61,11 @@ void heap_test_start(struct kunit *test, int (*fn)(void *), void *data);
 void heap_test_stop(struct kunit *test);
 
 /* Free a buffer of @nr pages, which a bin owns if @owned. */
-static inline void heap_test_close(struct kunit *test, int nid, unsigned int i,
+static inline void heap_test_close(struct kunit *test, unsigned int i,
 				   unsigned int nr, bool owned)
 {
-	heap_pool_free(heap_test.pool, heap_test_buffer(test, nid, i, nr, owned));
+	heap_pool_free(heap_test.pool,
+		       heap_test_buffer(test, heap_test.nid, i, nr, owned));
 }
 
 static inline void heap_test_dirty(struct page *page)

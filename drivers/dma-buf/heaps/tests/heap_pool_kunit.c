@@ -459,7 +459,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 {
 	unsigned long batch = umax(HEAP_ZERO_BATCH, LARGE);
 
-	heap_test_close(test, heap_test.nid, LARGES, batch / LARGE + 1, true);
+	heap_test_close(test, LARGES, batch / LARGE + 1, true);
 	heap_test_stub_zero(test, reclaim_rest);
 	heap_test_run();
 	KUNIT_EXPECT_EQ(test, 1U, heap_test.nr_maps);
@@ -475,12 +475,13 @@ static void test_oom(struct kunit *test)
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		heap_test_close(test, nid, LARGES, 1, false);
+		heap_pool_free(heap_test.pool,
+			       heap_test_buffer(test, nid, LARGES, 1, false));
 		heap_cache_fetch(heap_test.cache, nid, MEDIUMS, 2);
 		held += LARGE + 2 * MEDIUM;
 	}
 	/* Some pages count as used, and the newest buffer is on the first node. */
-	heap_test_close(test, heap_test.nid, MEDIUMS, 1, true);
+	heap_test_close(test, MEDIUMS, 1, true);
 #ifdef CONFIG_CPUSETS
 	/* No node is in the cpuset of the task. */
 	swap(current->mems_allowed, none);
