@@ -2,8 +2,8 @@
 /*
  * Nobody is killed while the heap holds memory, however many want it at once.
  *
- * Tasks note what is available, then touch most of it together, while the heap holds
- * as much as it may.
+ * Tasks touch most of what is available together, while the heap holds as much as it
+ * may.
  *
  * Needs a machine to itself, with little memory and no swap.
  */
@@ -16,16 +16,13 @@
 #define MAX_MEMORY	(2048 * MIB)
 #define NR_TASKS	48
 #define NR_ROUNDS	8
-#define NR_CHURNERS	4
-#define CHURN_LEN	(32 * MIB)
 
 #define RESERVES	"/proc/sys/vm/min_free_kbytes"
 
 /* Shared with the tasks that are forked */
 static struct shared {
-	bool go, stop;
+	bool go;
 	int touched;
-	int error;		/* of a task that churns */
 } *shared;
 
 FIXTURE(oom)
@@ -36,43 +33,25 @@ FIXTURE(oom)
 	int nice, heap;
 };
 
-struct load {
-	int percent;		/* of what is available, to be touched */
-	bool limited;		/* the limits are a third of memory */
-	bool queued;		/* the heap's thread has a low priority */
-	bool compared;		/* with as many rounds without a pool */
-	int churners;		/* use the heap meanwhile */
-};
-
 FIXTURE_VARIANT(oom)
 {
-	struct load load;
+	bool limited;		/* the limits are a third of memory */
+	bool queued;		/* the heap's thread has a low priority */
 };
 
 FIXTURE_VARIANT_ADD(oom, cached)
 {
-	.load.percent = 91,
-	.load.limited = true,
+	.limited = true,
 };
 
 FIXTURE_VARIANT_ADD(oom, queued)
 {
-	.load.percent = 91,
-	.load.limited = true,
-	.load.queued = true,
+	.limited = true,
+	.queued = true,
 };
 
-/* So much that a task may be killed even without a pool */
 FIXTURE_VARIANT_ADD(oom, default_limits)
 {
-	.load.percent = 95,
-	.load.compared = true,
-};
-
-FIXTURE_VARIANT_ADD(oom, churning)
-{
-	.load.percent = 91,
-	.load.churners = NR_CHURNERS,
 };
 
 FIXTURE_SETUP(oom)
@@ -89,7 +68,7 @@ FIXTURE_SETUP(oom)
 	ASSERT_NE(MAP_FAILED, shared);
 	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
 				  sizeof(self->reserves)));
-	if (variant->load.queued)
+	if (variant->queued)
 		ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->thread, 19));
 }
 
@@ -100,63 +79,33 @@ FIXTURE_TEARDOWN(oom)
 	heap_end(_metadata, &self->params, self->heap);
 }
 
-/* Allocate, touch the ends, close, until told to stop */
-static void churn(void)
+static pid_t start(long long bytes)
 {
-	int heap = heap_open();
-
-	while (!__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
-		int buf = heap_alloc(heap, CHURN_LEN);
-		char *p = buf < 0 ? NULL : buf_map(buf, CHURN_LEN);
-
-		if (!p || p[0] || p[CHURN_LEN - 1])
-			shared->error = buf < 0 ? buf : -EFAULT;
-		if (!p)
-			break;
-		p[0] = 1;
-		p[CHURN_LEN - 1] = 1;
-		munmap(p, CHURN_LEN);
-		close(buf);
-	}
-}
-
-static void want(long long bytes)
-{
+	pid_t pid = fork_child();
 	int ret;
 
+	if (pid)
+		return pid;
 	while (!__atomic_load_n(&shared->go, __ATOMIC_RELAXED))
 		usleep(1000);
 	ret = touch_memory(bytes);
 	__atomic_fetch_add(&shared->touched, 1, __ATOMIC_RELAXED);
 	while (!ret)
 		pause();
-}
-
-static pid_t start(long long bytes)
-{
-	pid_t pid = fork_child();
-
-	if (pid)
-		return pid;
-	if (bytes)
-		want(bytes);
-	else
-		churn();
 	_exit(1);
 }
 
 /* One round; returns what the heap held when the first task was killed, or -1. */
-static long long touch_together(struct __test_metadata *_metadata, int churners,
-				long long bytes)
+static long long touch_together(struct __test_metadata *_metadata, long long bytes)
 {
 	long long kills = vmstat_read("oom_kill"), left = -1;
-	pid_t pids[NR_TASKS + NR_CHURNERS];
 	double end = seconds() + 60;
+	pid_t pids[NR_TASKS];
 	int i;
 
 	memset(shared, 0, sizeof(*shared));
-	for (i = 0; i < NR_TASKS + churners; i++) {
-		pids[i] = start(i < NR_TASKS ? bytes / NR_TASKS : 0);
+	for (i = 0; i < NR_TASKS; i++) {
+		pids[i] = start(bytes / NR_TASKS);
 		ASSERT_LT(0, pids[i]);
 	}
 	usleep(100000);
@@ -167,20 +116,16 @@ static long long touch_together(struct __test_metadata *_metadata, int churners,
 			left = heap_held();
 	}
 	EXPECT_GT(end, seconds());
-	shared->stop = true;
-	for (i = 0; i < NR_TASKS + churners; i++) {
-		if (i < NR_TASKS || left >= 0)
-			kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-	}
+	for (i = 0; i < NR_TASKS; i++)
+		kill_child(pids[i]);
 	return left;
 }
 
 /* Returns in how many rounds a task was killed. */
-static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom *self,
-			long long fill, const struct load *load)
+static int touch_rounds(struct __test_metadata *_metadata, int heap, long long fill,
+			bool queued, int percent)
 {
-	long long bytes, left, most = 0, at_start = 0;
+	long long left, most = 0, at_start = 0;
 	struct heap_stats st;
 	int round, kills = 0;
 
@@ -188,19 +133,15 @@ static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom
 		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
 		/* Few large buffers: the thread may have begun with one. */
-		ASSERT_EQ(0, hold_and_drop(self->heap, fill,
-					   load->queued ? fill / 2 : 960 * KIB));
-		if (!load->queued)
+		ASSERT_EQ(0, hold_and_drop(heap, fill, queued ? fill / 2 : 960 * KIB));
+		if (!queued)
 			ASSERT_EQ(0, heap_wait_idle());
-		bytes = meminfo_read("MemAvailable") - load->churners * CHURN_LEN;
 		at_start += heap_held();
-		left = touch_together(_metadata, load->churners,
-				      bytes / 100 * load->percent);
+		left = touch_together(_metadata,
+				      meminfo_read("MemAvailable") / 100 * percent);
 		kills += left >= 0;
 		if (left > most)
 			most = left;
-		if (left < 0)
-			EXPECT_EQ(0, shared->error);
 	}
 	TH_LOG("%d rounds, the heap held %lld MiB", NR_ROUNDS, at_start / NR_ROUNDS / MIB);
 	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills, most / MIB);
@@ -209,20 +150,21 @@ static int touch_rounds(struct __test_metadata *_metadata, struct _test_data_oom
 
 TEST_F_TIMEOUT(oom, nobody_is_killed, 1200)
 {
-	int kills, others = 0;
 	long long fill;
+	int kills;
 
-	fill = self->params.pool_limit_mb * MIB;
-	if (variant->load.limited) {
+	if (variant->limited) {
 		fill = meminfo_read("MemTotal") / 3 & -4 * MIB;
 		ASSERT_EQ(0, heap_set_limits(fill / MIB, fill / MIB));
-	}
-	kills = touch_rounds(_metadata, self, fill, &variant->load);
-	if (variant->load.compared) {
+		EXPECT_EQ(0, touch_rounds(_metadata, self->heap, fill, variant->queued,
+					  91));
+	} else {
+		/* So much that a task may be killed even without a pool */
+		fill = self->params.pool_limit_mb * MIB;
+		kills = touch_rounds(_metadata, self->heap, fill, false, 95);
 		ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
-		others = touch_rounds(_metadata, self, fill, &variant->load);
+		EXPECT_LE(kills, touch_rounds(_metadata, self->heap, fill, false, 95));
 	}
-	EXPECT_LE(kills, others);
 }
 
 TEST_HARNESS_MAIN
