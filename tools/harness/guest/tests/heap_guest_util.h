@@ -4,14 +4,13 @@
  * a cgroup, and find out whether memory is missing.
  *
  * Allocations fail with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs
- * files, which faults_available() looks for: the N-th one of the calling task, or a
- * share of those of another task. What is switched on here stays on until faults_off()
- * is called, for whatever the tasks do meanwhile.
+ * files, which faults_available() looks for. What is switched on here stays on until
+ * faults_off() is called, for whatever the tasks do meanwhile.
  */
 #ifndef HEAP_GUEST_UTIL_H
 #define HEAP_GUEST_UTIL_H
 
-#include <dirent.h>
+#include <glob.h>
 
 #include "kselftest.h"
 #include "heap_pool_util.h"
@@ -25,6 +24,14 @@
 #define FAULT_PAGE	"/sys/kernel/debug/fail_page_alloc/"
 
 #define CGROUPS		"/sys/fs/cgroup"
+
+static inline int write_number(const char *path, long long number)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", number);
+	return write_text(path, text);
+}
 
 static inline int enter_cgroup(const char *cgroup)
 {
@@ -43,17 +50,14 @@ static inline bool faults_available(void)
 
 static inline int faults_probability(unsigned int percent)
 {
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", percent);
-	return write_text(FAULT_SLAB "probability", text) |
-	       write_text(FAULT_PAGE "probability", text);
+	return write_number(FAULT_SLAB "probability", percent) |
+	       write_number(FAULT_PAGE "probability", percent);
 }
 
 /*
  * Let allocations fail that the defaults spare, namely all that may sleep. A
- * @percent of 0 leaves them to fail_nth_set(); else that share of them fails in
- * the tasks that faults_for() was called for.
+ * @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share of them
+ * fails in the tasks that faults_for() was called for.
  */
 static inline int faults_on(unsigned int percent)
 {
@@ -95,50 +99,18 @@ static inline int faults_for(pid_t pid, bool on)
 /* The heap's thread, or -1 */
 static inline pid_t heap_thread(void)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	char path[300], name[64], rest[16];
 	pid_t found = -1;
+	char name[64];
+	glob_t comm;
+	size_t i;
 
-	while (proc && found < 0 && (entry = readdir(proc))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		if (read_text(path, name, sizeof(name)) <= 0)
-			continue;
-		/* A program of that name would have a command line */
-		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-		if (!strcmp(name, "dma-heap-" HEAP_NAME "\n") &&
-		    read_text(path, rest, sizeof(rest)) == 0)
-			found = atoi(entry->d_name);
-	}
-	if (proc)
-		closedir(proc);
+	glob("/proc/[0-9]*/comm", 0, NULL, &comm);
+	for (i = 0; i < comm.gl_pathc; i++)
+		if (read_text(comm.gl_pathv[i], name, sizeof(name)) > 0 &&
+		    !strcmp(name, "dma-heap-" HEAP_NAME "\n"))
+			found = atoi(comm.gl_pathv[i] + strlen("/proc/"));
+	globfree(&comm);
 	return found;
-}
-
-/* The file in which a task says which of its next allocations fails */
-static inline int fail_nth_open(void)
-{
-	return open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-}
-
-static inline int fail_nth_set(int fd, unsigned int nth)
-{
-	char buf[16];
-	int len = snprintf(buf, sizeof(buf), "%u", nth);
-
-	return pwrite(fd, buf, len, 0) == len ? 0 : -errno;
-}
-
-/* Switch off again; 1 if an allocation failed, 0 if there were fewer */
-static inline int fail_nth_end(int fd)
-{
-	char buf[16] = "";
-
-	if (pread(fd, buf, sizeof(buf) - 1, 0) <= 0)
-		return -errno;
-	if (fail_nth_set(fd, 0))
-		return -1;
-	return atoi(buf) == 0;
 }
 
 /* Pages on per-CPU lists are free, but in no line of meminfo; in bytes */
@@ -166,17 +138,15 @@ static inline long long known_memory(void)
 {
 	static const char * const keys[] = {
 		"MemFree", "Slab", "PageTables", "KernelStack", "Percpu",
-		"AnonPages", "Cached", "Buffers", NULL
+		"AnonPages", "Cached", "Buffers"
 	};
-	const char * const *key;
-	long long sum, value;
+	long long sum;
+	unsigned int i;
 
 	drop_kernel_caches("3");
 	sum = cpu_list_bytes();
-	for (key = keys; *key; key++) {
-		value = meminfo_read(*key);
-		sum += value > 0 ? value : 0;
-	}
+	for (i = 0; i < ARRAY_SIZE(keys); i++)
+		sum += meminfo_read(keys[i]);
 	return sum;
 }
 

@@ -5,6 +5,7 @@
  * The test marks it through /sys/kernel/debug/hwpoison (CONFIG_HWPOISON_INJECT).
  */
 #include "heap_test_util.h"
+#include "heap_guest_util.h"
 
 #define TRACING		"/sys/kernel/tracing/"
 #define HOLD_EVENT	TRACING "events/page_pool/page_pool_state_hold/enable"
@@ -32,25 +33,11 @@ static unsigned long traced_pfn(void)
 /* Allocate and close buffers. Returns hits of the largest order. */
 static long long use(struct __test_metadata *_metadata, int heap)
 {
-	struct heap_stats before, after;
-	int bufs[NR_BUFS], i;
+	struct heap_stats before;
 
 	ASSERT_EQ(0, heap_stats_read(&before));
-	for (i = 0; i < NR_BUFS; i++)
-		bufs[i] = heap_get(_metadata, heap, PAGE_BYTES << before.order[0].order);
-	for (i = 0; i < NR_BUFS; i++)
-		close(bufs[i]);
-	ASSERT_EQ(0, heap_wait_idle());
-	ASSERT_EQ(0, heap_stats_read(&after));
-	return after.order[0].hits - before.order[0].hits;
-}
-
-static int set_poison(const char *file, unsigned long pfn)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%#lx", pfn);
-	return write_text(file, text);
+	hold_and_close(_metadata, heap, PAGE_BYTES << before.order[0].order, NR_BUFS);
+	return heap_settle(_metadata).order[0].hits - before.order[0].hits;
 }
 
 TEST(cached_page)
@@ -73,13 +60,13 @@ TEST(cached_page)
 	pfn = traced_pfn() + 3;
 	ASSERT_LT(3, pfn);
 	/* It is marked, though the kernel does not know what to do about it. */
-	set_poison(HWPOISON "corrupt-pfn", pfn);
+	write_number(HWPOISON "corrupt-pfn", pfn);
 	EXPECT_EQ(NR_BUFS - 1, use(_metadata, heap));
 	/* Now there is another one in its place. */
 	EXPECT_EQ(NR_BUFS, use(_metadata, heap));
 
 	heap_end(_metadata, &params, heap);
-	set_poison(HWPOISON "unpoison-pfn", pfn);
+	write_number(HWPOISON "unpoison-pfn", pfn);
 }
 
 TEST_HARNESS_MAIN
