@@ -14,6 +14,8 @@
 #define CGROUP_A	CGROUPS "/dma-heap-test-a"
 #define CGROUP_B	CGROUPS "/dma-heap-test-b"
 
+#define LEN		(16 * MIB)
+
 /* What else may be charged, and what per-CPU stocks may hide */
 #define CHARGE_TOLERANCE	(2 * MIB)
 
@@ -30,7 +32,6 @@ static long long charged(const char *cgroup)
 FIXTURE(charge)
 {
 	struct heap_params params;
-	long long len;		/* of the buffers */
 	long long cost;		/* what a cgroup pays for one */
 	int heap;
 };
@@ -43,13 +44,10 @@ FIXTURE_SETUP(charge)
 		return;
 	if (write_text(CGROUPS "/cgroup.subtree_control", "+memory"))
 		SKIP(return, "no memory controller in " CGROUPS);
-	self->len = 16 * MIB;
 	if (read_text("/sys/module/dma_heap/parameters/mem_accounting", buf,
 		      sizeof(buf)) > 0 && buf[0] == 'Y')
-		self->cost = self->len;
+		self->cost = LEN;
 
-	rmdir(CGROUP_A);
-	rmdir(CGROUP_B);
 	ASSERT_EQ(0, mkdir(CGROUP_A, 0755));
 	ASSERT_EQ(0, mkdir(CGROUP_B, 0755));
 }
@@ -80,35 +78,27 @@ static void expect_charge(struct __test_metadata *_metadata,
 
 TEST_F_TIMEOUT(charge, follows_the_user, 60)
 {
-	long long base_a, base_b;
 	int buf, round;
-
-	ASSERT_EQ(0, enter_cgroup(CGROUP_A));
-	base_a = charged(CGROUP_A);
-	ASSERT_LE(0, base_a);
-	ASSERT_EQ(0, enter_cgroup(CGROUP_B));
-	base_b = charged(CGROUP_B);
-	ASSERT_LE(0, base_b);
 
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, enter_cgroup(CGROUP_A));
-		buf = heap_get(_metadata, self->heap, self->len);
-		expect_charge(_metadata, CGROUP_A, base_a + self->cost);
-		expect_charge(_metadata, CGROUP_B, base_b);
+		buf = heap_get(_metadata, self->heap, LEN);
+		expect_charge(_metadata, CGROUP_A, self->cost);
+		expect_charge(_metadata, CGROUP_B, 0);
 		/* Moving on does not move the charge */
 		ASSERT_EQ(0, enter_cgroup(CGROUP_B));
-		expect_charge(_metadata, CGROUP_A, base_a + self->cost);
+		expect_charge(_metadata, CGROUP_A, self->cost);
 		close(buf);
-		expect_charge(_metadata, CGROUP_A, base_a);
-		expect_charge(_metadata, CGROUP_B, base_b);
+		expect_charge(_metadata, CGROUP_A, 0);
+		expect_charge(_metadata, CGROUP_B, 0);
 		/* Now with the same pages, zeroed or still queued */
 		if (round)
 			ASSERT_EQ(0, heap_wait_idle());
-		buf = heap_get(_metadata, self->heap, self->len);
-		expect_charge(_metadata, CGROUP_A, base_a);
-		expect_charge(_metadata, CGROUP_B, base_b + self->cost);
+		buf = heap_get(_metadata, self->heap, LEN);
+		expect_charge(_metadata, CGROUP_A, 0);
+		expect_charge(_metadata, CGROUP_B, self->cost);
 		close(buf);
-		expect_charge(_metadata, CGROUP_B, base_b);
+		expect_charge(_metadata, CGROUP_B, 0);
 		ASSERT_EQ(0, heap_wait_idle());
 	}
 }
@@ -116,65 +106,51 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 /* By the OOM killer of the cgroup */
 #define KILLED		(-1000)
 
-/* What an allocation returns in @cgroup, which may use @limit bytes */
-static int alloc_limited(const char *cgroup, int heap, size_t len, long long limit)
+/* What an allocation returns in a cgroup that may use @limit bytes */
+static int alloc_limited(int heap, size_t len, long long limit)
 {
-	char path[128], text[32];
-	int ret;
 	pid_t pid;
+	int ret;
 
-	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
-	snprintf(text, sizeof(text), "%lld", limit);
-	if (write_text(path, text))
+	if (write_number(CGROUP_A "/memory.max", limit))
 		return -1;
 	pid = fork_child();
 	if (!pid) {
-		int buf;
-
-		if (enter_cgroup(cgroup))
-			_exit(255);
-		buf = heap_alloc(heap, len);
-		_exit(buf < 0 ? -buf : 0);
+		ret = enter_cgroup(CGROUP_A) ?: heap_alloc(heap, len);
+		_exit(ret < 0 ? -ret : 0);
 	}
 	ret = wait_child(pid);
-	if (write_text(path, "max"))
+	if (write_text(CGROUP_A "/memory.max", "max"))
 		return -1;
 	return ret < 0 ? KILLED : -ret;
 }
 
 /*
- * Memory of another task fills @cgroup, but for less than a large page. Returns what
+ * Memory of another task fills the cgroup, but for less than a large page. Returns what
  * an allocation of @len returns, and whether the other task was @killed.
  */
-static int alloc_beside(const char *cgroup, int heap, size_t len, bool reclaimable,
-			bool *killed)
+static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 {
 	long long limit = 3 * len, size = limit - 256 * KIB;
-	int ret, ready[2], tries;
-	pid_t pid;
-	char c;
+	int ret = -1, status, tries;
+	pid_t pid = fork_child();
 
-	if (pipe(ready))
-		return -errno;
-	pid = fork_child();
 	if (!pid) {
 		char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		madvise(p, size, MADV_NOHUGEPAGE);
-		if (enter_cgroup(cgroup) ||
+		if (enter_cgroup(CGROUP_A) ||
 		    write_text("/proc/self/oom_score_adj", "1000"))
 			_exit(1);
 		memset(p, 1, size);
 		if (reclaimable)
 			madvise(p, size, MADV_FREE);
-		write(ready[1], "", 1);
-		for (;;)
-			pause();
+		raise(SIGSTOP);
+		_exit(1);
 	}
-	close(ready[1]);
-	ret = read(ready[0], &c, 1) == 1 ? alloc_limited(cgroup, heap, len, limit) : -1;
-	close(ready[0]);
+	if (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status))
+		ret = alloc_limited(heap, len, limit);
 	/* A killed task takes its time to free its memory. */
 	*killed = false;
 	for (tries = 0; tries < 20 && !*killed; tries++) {
@@ -200,13 +176,13 @@ TEST_F_TIMEOUT(charge, full_cgroup, 120)
 	for (warm = 0; warm < 2; warm++) {
 		ASSERT_EQ(0, heap_drain());
 		if (warm)
-			heap_warm(_metadata, self->heap, self->len);
-		EXPECT_EQ(0, alloc_beside(CGROUP_A, self->heap, len, true, &killed))
+			heap_warm(_metadata, self->heap, LEN);
+		EXPECT_EQ(0, alloc_beside(self->heap, len, true, &killed))
 			TH_LOG("%s, reclaimable", warm ? "warm" : "cold");
 		EXPECT_FALSE(killed);
 		/* Where the killed task is slow to go, the next one may be killed, too. */
 		for (tries = 0; tries < 8; tries++) {
-			ret = alloc_beside(CGROUP_A, self->heap, len, false, &killed);
+			ret = alloc_beside(self->heap, len, false, &killed);
 			if (ret != KILLED)
 				break;
 		}
@@ -219,26 +195,24 @@ TEST_F_TIMEOUT(charge, full_cgroup, 120)
 /* A task that wants more than its cgroup may use is killed; nothing is lost. */
 TEST_F_TIMEOUT(charge, over_the_limit, 60)
 {
-	long long base = charged(CGROUP_A);
 	struct heap_stats st;
 	int round, i, ret;
 
 	for (round = 0; round < 6; round++) {
 		ASSERT_EQ(0, heap_drain());
 		if (round % 2)
-			heap_warm(_metadata, self->heap, self->len);
-		ret = alloc_limited(CGROUP_A, self->heap, self->len, self->len / 2);
+			heap_warm(_metadata, self->heap, LEN);
+		ret = alloc_limited(self->heap, LEN, LEN / 2);
 		EXPECT_EQ(self->cost ? KILLED : 0, ret)
 			TH_LOG("%s", round % 2 ? "warm" : "cold");
-		expect_charge(_metadata, CGROUP_A, base);
+		expect_charge(_metadata, CGROUP_A, 0);
 
 		/* What it had been given already is there for others */
-		ASSERT_EQ(0, heap_wait_idle());
-		ASSERT_EQ(0, heap_stats_read(&st));
+		st = heap_settle(_metadata);
 		for (i = 0; i < NR_HEAP_ORDERS; i++)
 			EXPECT_EQ(0, st.order[i].inflight);
 		ASSERT_EQ(0, enter_cgroup(CGROUP_B));
-		close(heap_get(_metadata, self->heap, self->len));
+		close(heap_get(_metadata, self->heap, LEN));
 		ASSERT_EQ(0, enter_cgroup(CGROUPS));
 	}
 }
