@@ -22,11 +22,13 @@
 #define HEAP_STOCK	"stock"
 #endif
 
+#define THREAD_NAME	"dma-heap-" HEAP_NAME
 #define TRIES		3
 
 enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
 
-static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB };
+/* A trace has no size. */
+static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB, 0 };
 static struct values all_values[NR_HEAPS][NR_FIGURES];
 static uint64_t stop_ns;		/* when nothing is measured again */
 static const char *only_case, *only_heap, *only_size;
@@ -83,11 +85,14 @@ static unsigned long long percentile(const struct values *values, int percent)
 	return values->v[rank > 0 ? rank - 1 : 0];
 }
 
-/* stock2 / stock */
+/* stock2 / stock, or 0 where only the pooled heap has such a figure */
 static double noise_of(const struct heap *heaps, int figure)
 {
-	return (double)percentile(&heaps[STOCK2].values[figure], 50) /
-	       percentile(&heaps[STOCK].values[figure], 50);
+	const struct values *stock = &heaps[STOCK].values[figure];
+
+	if (!stock->n)
+		return 0;
+	return (double)percentile(&heaps[STOCK2].values[figure], 50) / percentile(stock, 50);
 }
 
 static bool quiet(const struct row *row, const struct heap *heaps)
@@ -96,10 +101,8 @@ static bool quiet(const struct row *row, const struct heap *heaps)
 	int f;
 
 	for (f = 0; set->noise && f < NR_FIGURES; f++) {
-		if (!row->figure[f].name)
-			continue;
 		noise = noise_of(heaps, f);
-		if (noise < 0.97 || noise > 1.03)
+		if (row->figure[f].name && noise && (noise < 0.97 || noise > 1.03))
 			return false;
 	}
 	return true;
@@ -109,14 +112,16 @@ static void print(const struct row *row, const struct heap *heaps, int f, int he
 {
 	const struct values *v = &heaps[heap].values[f];
 
-	if (!row->figure[f].name)
+	if (!row->figure[f].name || !v->n)
 		return;
 	printf("{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%zu,\"n\":%d,",
 	       row->figure[f].name, row->figure[f].op, heaps[heap].name, row->len, v->n);
-	printf("\"p50\":%llu,\"p99\":%llu", percentile(v, 50), percentile(v, 99));
+	printf("\"p50\":%llu,", percentile(v, 50));
 	if (set->noise)
-		printf(",\"noise\":%.3f", noise_of(heaps, f));
-	puts("}");
+		printf("\"p10\":%llu,\"p90\":%llu,\"noise\":%.3f}\n", percentile(v, 10),
+		       percentile(v, 90), noise_of(heaps, f));
+	else
+		printf("\"p99\":%llu}\n", percentile(v, 99));
 }
 
 static void measure(const struct row *row, int at, struct heap *heaps, int n)
@@ -148,7 +153,7 @@ static bool wanted_size(size_t len)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%zu", len);
-	return in_list(only_size, text);
+	return !len || in_list(only_size, text);
 }
 
 /* A turn measures, and prints, all of its figures. */
@@ -174,7 +179,7 @@ static void measure_heaps(struct heap *heaps, int n)
 		for (i = 0; rows[i].turn; i++) {
 			row = rows[i];
 			row.len = sizes[at];
-			if (!wanted(&row) || !wanted_size(row.len))
+			if (!row.rounds[at] || !wanted(&row) || !wanted_size(row.len))
 				continue;
 			if (row.drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
@@ -247,10 +252,14 @@ static const struct row native_rows[] = {
 		.figure = { [USE] = { "frames", "16ms" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 1,
-		.figure = { [LOOP] = { "loop", "loop" } },
+		.figure = { [LOOP] = { "loop", "loop" }, [HELD] = { "held", "bytes" },
+			    [THREAD] = { "thread", "cpu" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
+	}, {
+		turn_mix, .rounds[NR_SIZES - 1] = 5, .arg = 20201217, .pages = true,
+		.figure = { [LOOP] = { "mix", "mix" } },
 	}, {}
 };
 
@@ -271,6 +280,7 @@ static void touch_memory(void)
 static void native_before(void)
 {
 	set_method("direct");
+	find_kthreads(THREAD_NAME);
 	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (other == MAP_FAILED)
@@ -326,7 +336,7 @@ static const struct set sets[] = {
 	}, {
 		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
 		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
-		.thread = "dma-heap-" HEAP_NAME, .write = map_and_write, .before = try_before,
+		.thread = THREAD_NAME, .write = map_and_write, .before = try_before,
 	},
 };
 

@@ -17,8 +17,8 @@
 export ARCH=um
 . "$(dirname "$0")/../lib.sh"
 
-may_be ROWS "some of alloc close hot write frames loop loop2" \
-	"(alloc|close|hot|write|frames|loop|loop2)( (alloc|close|hot|write|frames|loop|loop2))*"
+may_be ROWS "some of alloc close hot write frames loop loop2 mix" \
+	"(alloc|close|hot|write|frames|loop|loop2|mix)( (alloc|close|hot|write|frames|loop|loop2|mix))*"
 may_be SIZES "sizes such as 64K 1M" "[0-9]+[KM]?( [0-9]+[KM]?)*"
 
 memory=2560	# MiB of the guest; a file in the temporary directory

@@ -2,8 +2,8 @@
 #
 # awk -v table=NAME [-v VARIABLE=VALUE...] -f tables.awk FILE...: print what heap-bench has
 # measured, a line of JSON for each figure in FILE, as one of these tables:
-#   bench, native, run   medians and ratios below the line title; "~": stock2 is more than
-#            3 % off stock
+#   bench, run   medians and ratios below the line title
+#   native   the same for each row and size, also to empty, with percentiles and noise
 #   message  medians of some rows, for messages of the series, below a line "@name@"
 #   try      the page of make try
 #   compare  the figures of the second of two FILEs, and what they were in the first
@@ -23,9 +23,9 @@ function human(bytes) {
 	if (bytes >= 1048576) return sprintf("%.4g MiB", bytes / 1048576)
 	return sprintf("%.4g KiB", bytes / 1024)
 }
-function ratio(key, at,   stock) {
-	stock = p50[key, "stock", at]
-	return stock ? p50[key, "system", at] / stock : 0
+# The median of the pooled heap, divided by that of another one
+function ratio(key, at, to) {
+	return p50[key, to, at] ? p50[key, "system", at] / p50[key, to, at] : 0
 }
 
 function cost_row(title, key, heap,   i) {
@@ -36,9 +36,7 @@ function cost_row(title, key, heap,   i) {
 	}
 	printf "\n"
 }
-# If there is an only, in that table only
-function cost(title, key, only,   i) {
-	if (only && table != only) return
+function cost(title, key,   i, off) {
 	if (!known[key]) {
 		absent = key
 		return
@@ -47,9 +45,10 @@ function cost(title, key, only,   i) {
 	cost_row(title ", pooled", key, "system")
 	if (table != "message") printf "%-27s", "    pooled / stock"
 	for (i = 1; i <= nsizes; i++) {
-		if (noise[key, size[i]] > most) most = noise[key, size[i]]
-		if (table != "message")
-			printf " %7.3g%s", ratio(key, size[i]), (noise[key, size[i]] > 0.0305 ? "~" : " ")
+		off = noise[key, size[i]] ? noise[key, size[i]] - 1 : 0
+		if (off < 0) off = -off
+		if (off > most) most = off
+		if (table != "message") printf " %8.3g", ratio(key, size[i], "stock")
 	}
 	if (table != "message") printf "\n"
 }
@@ -59,26 +58,46 @@ function cost_table(   i, time) {
 	for (i = 1; i <= nsizes; i++) printf " %8s", human(size[i])
 	printf "\n"
 	cost("allocate", time ? "alloc" : "warm alloc")
-	cost("allocate, in a row", "hot alloc", "native")
 	if (time) cost("allocate and write", "write")
 	else if (table != "run") cost_row("allocate, none cached", "cold alloc", "system")
 	cost("close", "close")
-	cost("close, in a row", "hot close", "native")
 	if (time) cost("frames of 16 ms", "frames 16ms")
-	cost("frames of 4 ms", "frames 4ms", "native")
 	cost("loop", time ? "loop" : "churn pair")
-	cost("loops of two tasks", "loop2", "native")
 	if (time) printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
-	# The others may be a part.
-	if (table == "bench" || table == "message") missing = missing ? missing : absent
+	# What make run prints is a part.
+	if (table != "run") missing = missing ? missing : absent
 	if (missing) print "error: " FILENAME " has no " missing > "/dev/stderr"
 }
-function plot_data(   i, j, n, row) {
+
+function us(ns) { return sprintf(ns < 9950 ? "%.1f" : "%.0f", ns / 1000) }
+function native_row(key, at,   pooled, floor, off) {
+	if (!((key, "system", at) in p50)) return
+	pooled = p50[key, "system", at]
+	floor = ratio(key, at, "empty")
+	off = noise[key, at]
+	printf "%-11s %7s ", key, at ? human(at) : "trace"
+	if (key == "held bytes") printf "%9s %9s\n", "-", human(pooled)
+	else if (!off) printf "%9s %9s\n", "-", us(pooled)
+	else printf "%9s %9s %9s %9s %8.3f %7s  %.3f%s\n", us(p50[key, "stock", at]), us(pooled), \
+		us(p10[key, at]), us(p90[key, at]), ratio(key, at, "stock"), \
+		floor ? sprintf("%.3f", floor) : "-", off, (off < 0.97 || off > 1.03 ? "  noise, not valid" : "")
+}
+function native_table(   i, k, line) {
+	line = "%-11s %7s %9s %9s %9s %9s %8s %7s  %s\n"
+	printf "%s\n" line line, title, "", "", "stock us", "pooled us", "p10", "p90", "pooled/", "pooled/", \
+		"stock2/", "row", "size", "", "", "", "", "stock", "empty", "stock"
+	for (k = 1; k <= nkeys; k++)
+		for (i = 1; i <= nsizes + 1; i++) native_row(key[k], size[i] + 0)
+}
+function plot_data(   i, j, n, r, row) {
 	n = split("write,frames 16ms,frames 4ms,loop,close", row, ",")
 	for (i = 1; i <= nsizes; i++) {
 		printf "%s %s %s %s", size[i], p50["alloc", "stock", size[i]] / 1000, \
 			p50["alloc", "system", size[i]] / 1000, p50["alloc", "empty", size[i]] / 1000 > plot
-		for (j = 1; j <= n; j++) printf " %s", ratio(row[j], size[i]) ? ratio(row[j], size[i]) : "-" > plot
+		for (j = 1; j <= n; j++) {
+			r = ratio(row[j], size[i], "stock")
+			printf " %s", (r ? r : "-") > plot
+		}
 		printf "\n" > plot
 	}
 }
@@ -154,19 +173,23 @@ FNR == 1 && ++files == 2 {
 	rows[++nrows] = row " " op " " name_of " " at
 	is[rows[nrows]] = field("p50") + 0
 	if (row != op) row = row " " op
-	known[row] = 1
+	if (!known[row]++) key[++nkeys] = row
 	if (!listed[name_of]++) heap[++nheaps] = name_of
 	if (at && !listed[at]++) size[++nsizes] = at
 	p50[row, name_of, at] = field("p50") + 0
 	p99[row, name_of, at] = field("p99") + 0
 	n[row, at] = field("n")
-	noise[row, at] = field("noise") ? field("noise") - 1 : 0
-	if (noise[row, at] < 0) noise[row, at] = -noise[row, at]
+	noise[row, at] = field("noise") + 0
+	if (name_of == "system") {
+		p10[row, at] = field("p10") + 0
+		p90[row, at] = field("p90") + 0
+	}
 	results = results (nrows > 1 ? ",\n" : "") $0
 }
 END {
 	if (!nrows) exit 1
-	if (table ~ /^(bench|native|run|message)$/) cost_table()
+	if (table ~ /^(bench|run|message)$/) cost_table()
+	if (table == "native") native_table()
 	if (plot) plot_data()
 	if (table == "try") try_page()
 	if (table == "guard" || table == "compare") guard()

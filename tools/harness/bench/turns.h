@@ -15,14 +15,14 @@
 #define HEAP_STATS	HEAP_DEBUGFS "stats"
 #define HEAP_WRITE	"/sys/kernel/debug/heap_write"
 
-#define NR_SIZES	5
+#define NR_SIZES	6
 #define MAX_VALUES	24000
 #define IN_FLIGHT	3
 #define BLOCK_NS	40000000
 
 /* What a turn can measure */
 enum { ALLOC, USE, CLOSE };
-enum { PAIR, LOOP, SELF, THREAD, NR_FIGURES };
+enum { PAIR, LOOP, SELF, HELD, THREAD, NR_FIGURES };
 
 struct values {
 	uint64_t v[MAX_VALUES];
@@ -300,12 +300,13 @@ static pid_t start_other(int heap, size_t len)
 /*
  * Blocks of some time, the first of which does not count: arg tasks allocate and close
  * back to back.
- * LOOP: a pair
+ * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
+ * heap's thread for a pair
  */
 static void turn_loop(struct heap *heap, const struct row *row)
 {
+	uint64_t used = kthreads_ns(), start, pairs, total = 0, t;
 	pid_t pid = row->arg > 1 ? start_other(heap->fd, row->len) : 0;
-	uint64_t start, pairs, t;
 	int block;
 
 	for (block = -1; block < 4; block++) {
@@ -316,14 +317,90 @@ static void turn_loop(struct heap *heap, const struct row *row)
 			pairs++;
 			t = now() - start;
 		} while (t < BLOCK_NS);
+		total += pairs;
 		pairs += other->pairs;
 		if (block >= 0)
 			add(&heap->values[LOOP], t * row->arg / pairs);
+	}
+	if (is_pooled(heap) && !pid) {
+		add(&heap->values[HELD], heap_held());
+		caught_up();
+		add(&heap->values[THREAD], (kthreads_ns() - used) / total);
 	}
 	other->go = false;
 	if (pid && wait_child(pid))
 		errx(1, "the other task failed");
 	other->pairs = 0;
+}
+
+/*
+ * The surfaces of a window system, each of three buffers: a full-screen one, windows,
+ * a status bar, icons, a cursor. A burst creates, resizes and releases some of them.
+ */
+#define NR_SURFACES	12
+#define NR_BURSTS	24
+#define BURST_EVENTS	6
+
+static unsigned int rnd(unsigned int *state, unsigned int below)
+{
+	return next_random(state) % below;
+}
+
+static size_t surface_size(unsigned int *state)
+{
+	static const struct {
+		unsigned int width, height;
+	} shape[] = {
+		{ 1080, 2400 }, { 2400, 1080 }, { 1080, 1200 }, { 900, 700 },
+		{ 1080, 96 }, { 1080, 144 }, { 512, 512 }, { 192, 192 },
+		{ 96, 96 }, { 64, 64 }, { 32, 32 },
+	};
+	unsigned int i = rnd(state, ARRAY_SIZE(shape));
+
+	return (size_t)shape[i].width * shape[i].height * 4;
+}
+
+static void release_surface(int *surface)
+{
+	int i;
+
+	for (i = 0; i < IN_FLIGHT; i++) {
+		if (surface[i] >= 0)
+			close(surface[i]);
+		surface[i] = -1;
+	}
+}
+
+/*
+ * A trace, the same in each pass: arg is where its random numbers begin.
+ * LOOP: its bursts
+ */
+static void turn_mix(struct heap *heap, const struct row *row)
+{
+	int surface[NR_SURFACES][IN_FLIGHT], burst, event, i, j;
+	unsigned int state = row->arg;
+	uint64_t t, sum = 0;
+	size_t len;
+	bool make;
+
+	memset(surface, -1, sizeof(surface));
+	for (burst = 0; burst <= NR_BURSTS; burst++) {
+		t = now();
+		for (event = 0; event < BURST_EVENTS; event++) {
+			make = rnd(&state, 4) != 0;
+			len = surface_size(&state);
+			i = rnd(&state, NR_SURFACES);
+			release_surface(surface[i]);
+			for (j = 0; make && j < IN_FLIGHT; j++)
+				surface[i][j] = must_alloc(heap->fd, len);
+		}
+		for (i = 0; burst == NR_BURSTS && i < NR_SURFACES; i++)
+			release_surface(surface[i]);
+		sum += now() - t;
+		/* Some bursts follow each other closely. */
+		usleep(rnd(&state, 3) ? 50000 : 1000);
+	}
+	add(&heap->values[LOOP], sum);
 }
 
 /* ---- ways to write to a buffer; both return what that took ---- */
