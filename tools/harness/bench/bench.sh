@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) in one boot, on a machine
-# that counts instructions, the same number every time.  WHAT is
+# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
+# (empty), all in one boot, on a machine that counts instructions, the same number every
+# time.  WHAT is
 #   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is a name
 #                of kernel/versions.list, on arm64 with -arm64.  out/bench.json is a copy
 #                of the last one of x86.

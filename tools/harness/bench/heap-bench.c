@@ -3,11 +3,12 @@
  * heap-bench WHAT [OPTION...]: what allocating and closing a buffer costs, by size, on the
  * pooled heap and on others beside it. WHAT is
  *
- *   bench   for make bench: "system", the pooled heap, then "stock", the kernel's own
+ *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
+ *           "empty", whose buffers have no pages: the floor. One after the other
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
  *           with another one each time. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
- *           differs from stock by 3 % at most. Buffers of empty have no pages: the floor
+ *           differs from stock by 3 % at most
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
  *           in turns, one buffer of each, so that what the machine does meanwhile is in
  *           all figures
@@ -206,6 +207,7 @@ static void measure_set(void)
 static struct heap bench_heaps[] = {
 	{ .name = "system", .node = HEAP_NAME },
 	{ .name = "stock", .node = HEAP_STOCK },
+	{ .name = "empty", .node = "empty" },
 };
 
 static const struct row bench_rows[] = {
@@ -213,10 +215,10 @@ static const struct row bench_rows[] = {
 		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 }, .drain = true,
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 },
+		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
 		.figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
-		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 },
+		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 }, .pages = true,
 		.figure = { [PAIR] = { "churn", "pair" } },
 	}, {}
 };

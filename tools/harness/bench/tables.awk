@@ -51,6 +51,7 @@ function cost(title, key,   i, off) {
 		if (table != "message") printf " %8.3g", ratio(key, size[i], "stock")
 	}
 	if (table != "message") printf "\n"
+	if (table == "bench" && key ~ /^(warm|close)/) cost_row(title ", empty", key, "empty")
 }
 function cost_table(   i, time) {
 	time = unit == "ns"

@@ -5,13 +5,13 @@
  * What an allocation costs before the first page is asked for: the ioctl, the
  * buffer's own structure, the export and the file descriptor.  It is the floor
  * that a measured heap is compared with, and is built into kernels that are
- * measured in real time only.  Such a buffer cannot be mapped by anyone.
+ * measured only.  Such a buffer cannot be mapped by anyone.
  */
 
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/err.h>
-#include <linux/module.h>
+#include <linux/init.h>
 #include <linux/slab.h>
 
 /* About what a real heap keeps per buffer, so that kzalloc() costs the same */
@@ -73,9 +73,4 @@ static int __init empty_heap_create(void)
 
 	return PTR_ERR_OR_ZERO(dma_heap_add(&exp_info));
 }
-module_init(empty_heap_create);
-
-MODULE_DESCRIPTION("Heap without pages, for measuring");
-MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS("DMA_BUF");
-MODULE_IMPORT_NS("DMA_BUF_HEAP");
+device_initcall(empty_heap_create);
