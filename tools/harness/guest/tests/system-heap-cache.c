@@ -3,15 +3,15 @@
  * Page cache that is in use outlives idle pages of the pool, and the pool still works
  * when page cache fills all memory.
  *
- * Needs a machine to itself, with little memory and no swap, and DEVICE, which needs
- * no memory of its own.
+ * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
+ * is not set.
+ *
+ * Needs a machine to itself, with little memory and no swap.
  */
 #include "heap_test_util.h"
 
 /* More would take this test too long */
 #define MAX_MEMORY	(1024 * MIB)
-
-#define DEVICE		"/dev/nvme0n1"
 
 /* Idle pages, and what the files leave free without them */
 #define IDLE		(80 * MIB)
@@ -51,14 +51,16 @@ FIXTURE_VARIANT_ADD(cache, mglru)
 
 FIXTURE_SETUP(cache)
 {
+	const char *device = getenv("CACHE_DEV") ?: "/dev/nvme0n1";
+
 	if (!heap_begin(_metadata, &self->params, &self->heap))
 		return;
 	if (meminfo_read("MemTotal") > MAX_MEMORY)
 		SKIP(return, "too much memory to fill");
 	/* While it is open, its page cache stays. */
-	self->device = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	self->device = open(device, O_RDONLY | O_CLOEXEC);
 	if (self->device < 0)
-		SKIP(return, "no " DEVICE);
+		SKIP(return, "no %s", device);
 	ASSERT_EQ(0, posix_fadvise(self->device, 0, 0, POSIX_FADV_RANDOM));
 	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
 				  sizeof(self->reserves)));
@@ -90,16 +92,30 @@ static long long read_pass(int device, long long size)
 	return at;
 }
 
-/* Read @size bytes again and again. Returns how many pages were read once too often. */
-static long long read_passes(struct __test_metadata *_metadata, int device,
-			     long long size)
+struct passes {
+	long long refaults;	/* pages that were read once too often */
+	double fastest;		/* seconds */
+};
+
+/* Read @size bytes again and again */
+static struct passes read_passes(struct __test_metadata *_metadata, int device,
+				 long long size)
 {
 	long long before = vmstat_read("workingset_refault_file");
+	double fastest = 1e9, began, took;
 	int pass;
 
-	for (pass = 0; pass < NR_PASSES; pass++)
+	for (pass = 0; pass < NR_PASSES; pass++) {
+		began = seconds();
 		ASSERT_LE(size, read_pass(device, size));
-	return vmstat_read("workingset_refault_file") - before;
+		took = seconds() - began;
+		/* At first there is nothing in the page cache. */
+		if (pass && took < fastest)
+			fastest = took;
+	}
+	return (struct passes){
+		vmstat_read("workingset_refault_file") - before, fastest
+	};
 }
 
 /*
@@ -108,21 +124,32 @@ static long long read_passes(struct __test_metadata *_metadata, int device,
  */
 TEST_F_TIMEOUT(cache, files_in_use, 600)
 {
-	long long size, without, with, cached;
+	struct passes without, with;
+	long long size, cached;
+	struct heap_stats st;
+	int tries = 3;
 
 	ASSERT_EQ(0, heap_set_limits(IDLE / MIB, IDLE / MIB));
-	size = (meminfo_read("MemFree") - SLACK) & -MIB;
-	ASSERT_LT(IDLE, size);
-	without = read_passes(_metadata, self->device, size);
+	/* A busy host slows the same reads down, but not each time. */
+	do {
+		ASSERT_TRUE(heap_drain_all(&st));
+		drop_kernel_caches("3");
+		size = (meminfo_read("MemFree") - SLACK) & -MIB;
+		ASSERT_LT(IDLE, size);
+		without = read_passes(_metadata, self->device, size);
 
-	drop_kernel_caches("3");
-	ASSERT_EQ(0, hold_and_drop(self->heap, IDLE, 960 * KIB));
-	cached = heap_settle(_metadata).pool_bytes;
-	EXPECT_LE(IDLE / 4 * 3, cached);
-	with = read_passes(_metadata, self->device, size);
-	TH_LOG("%lld MiB of files: %lld refaults, %lld with %lld MiB cached", size / MIB,
-	       without, with, cached / MIB);
-	EXPECT_GE(without + without / 10 + 2000, with);
+		drop_kernel_caches("3");
+		ASSERT_EQ(0, hold_and_drop(self->heap, IDLE, 960 * KIB));
+		cached = heap_settle(_metadata).pool_bytes;
+		EXPECT_LE(IDLE / 4 * 3, cached);
+		with = read_passes(_metadata, self->device, size);
+		TH_LOG("%lld MiB of files: %lld refaults, %.2f s for the fastest pass",
+		       size / MIB, without.refaults, without.fastest);
+		TH_LOG("with %lld MiB cached, %lld MiB at the end: %lld refaults, %.2f s",
+		       cached / MIB, heap_held() / MIB, with.refaults, with.fastest);
+		EXPECT_GE(without.refaults * 11 / 10 + 2000, with.refaults);
+	} while (with.fastest > 1.1 * without.fastest && --tries);
+	EXPECT_GE(1.1 * without.fastest, with.fastest);
 }
 
 /* Files that do not fit are read, so that kswapd is at work all the time. */
