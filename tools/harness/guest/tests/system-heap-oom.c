@@ -16,6 +16,8 @@
 #define MAX_MEMORY	(2048 * MIB)
 #define NR_TASKS	48
 #define NR_ROUNDS	8
+#define NR_CHURNERS	4
+#define CHURN_LEN	(32 * MIB)
 
 #define RESERVES	"/proc/sys/vm/min_free_kbytes"
 
@@ -37,6 +39,8 @@ FIXTURE_VARIANT(oom)
 {
 	bool limited;		/* the limits are a third of memory */
 	bool queued;		/* the heap's thread has a low priority */
+	bool compared;		/* with as many rounds without a pool */
+	int churners;		/* tasks that use the heap meanwhile */
 };
 
 FIXTURE_VARIANT_ADD(oom, cached)
@@ -52,6 +56,12 @@ FIXTURE_VARIANT_ADD(oom, queued)
 
 FIXTURE_VARIANT_ADD(oom, default_limits)
 {
+	.compared = true,
+};
+
+FIXTURE_VARIANT_ADD(oom, churning)
+{
+	.churners = NR_CHURNERS,
 };
 
 FIXTURE_SETUP(oom)
@@ -79,6 +89,19 @@ FIXTURE_TEARDOWN(oom)
 	heap_end(_metadata, &self->params, self->heap);
 }
 
+/* Allocate and close, until killed */
+static pid_t churn(int heap)
+{
+	pid_t pid = fork_child();
+	int buf;
+
+	if (pid)
+		return pid;
+	while ((buf = heap_alloc(heap, CHURN_LEN)) >= 0)
+		close(buf);
+	_exit(1);
+}
+
 static pid_t start(long long bytes)
 {
 	pid_t pid = fork_child();
@@ -96,16 +119,17 @@ static pid_t start(long long bytes)
 }
 
 /* One round; returns what the heap held when the first task was killed, or -1. */
-static long long touch_together(struct __test_metadata *_metadata, long long bytes)
+static long long touch_together(struct __test_metadata *_metadata, int heap,
+				long long bytes, int churners)
 {
 	long long kills = vmstat_read("oom_kill"), left = -1;
 	double end = seconds() + 60;
-	pid_t pids[NR_TASKS];
+	pid_t pids[NR_TASKS + NR_CHURNERS];
 	int i;
 
 	memset(shared, 0, sizeof(*shared));
-	for (i = 0; i < NR_TASKS; i++) {
-		pids[i] = start(bytes / NR_TASKS);
+	for (i = 0; i < NR_TASKS + churners; i++) {
+		pids[i] = i < NR_TASKS ? start(bytes / NR_TASKS) : churn(heap);
 		ASSERT_LT(0, pids[i]);
 	}
 	usleep(100000);
@@ -116,16 +140,20 @@ static long long touch_together(struct __test_metadata *_metadata, long long byt
 			left = heap_held();
 	}
 	EXPECT_GT(end, seconds());
-	for (i = 0; i < NR_TASKS; i++)
+	for (i = 0; i < NR_TASKS + churners; i++) {
+		/* Those that churn go on. */
+		if (i >= NR_TASKS && left < 0)
+			EXPECT_EQ(0, waitpid(pids[i], NULL, WNOHANG));
 		kill_child(pids[i]);
+	}
 	return left;
 }
 
 /* Returns in how many rounds a task was killed. */
 static int touch_rounds(struct __test_metadata *_metadata, int heap, long long fill,
-			bool queued, int percent)
+			const struct _fixture_variant_oom *variant)
 {
-	long long left, most = 0, at_start = 0;
+	long long available, left, most = 0, at_start = 0;
 	struct heap_stats st;
 	int round, kills = 0;
 
@@ -133,12 +161,15 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
 		/* Few large buffers: the thread may have begun with one. */
-		ASSERT_EQ(0, hold_and_drop(heap, fill, queued ? fill / 2 : 960 * KIB));
-		if (!queued)
+		ASSERT_EQ(0, hold_and_drop(heap, fill,
+					   variant->queued ? fill / 2 : 960 * KIB));
+		if (!variant->queued)
 			ASSERT_EQ(0, heap_wait_idle());
+		available = meminfo_read("MemAvailable") - variant->churners * CHURN_LEN;
 		at_start += heap_held();
-		left = touch_together(_metadata,
-				      meminfo_read("MemAvailable") / 100 * percent);
+		/* So much that a task may be killed even without a pool, if compared */
+		left = touch_together(_metadata, heap, available / 100 *
+				      (variant->compared ? 95 : 91), variant->churners);
 		kills += left >= 0;
 		if (left > most)
 			most = left;
@@ -150,21 +181,19 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 
 TEST_F_TIMEOUT(oom, nobody_is_killed, 1200)
 {
-	long long fill;
-	int kills;
+	long long fill = self->params.pool_limit_mb * MIB;
+	int kills, others = 0;
 
 	if (variant->limited) {
 		fill = meminfo_read("MemTotal") / 3 & -4 * MIB;
 		ASSERT_EQ(0, heap_set_limits(fill / MIB, fill / MIB));
-		EXPECT_EQ(0, touch_rounds(_metadata, self->heap, fill, variant->queued,
-					  91));
-	} else {
-		/* So much that a task may be killed even without a pool */
-		fill = self->params.pool_limit_mb * MIB;
-		kills = touch_rounds(_metadata, self->heap, fill, false, 95);
-		ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
-		EXPECT_LE(kills, touch_rounds(_metadata, self->heap, fill, false, 95));
 	}
+	kills = touch_rounds(_metadata, self->heap, fill, variant);
+	if (variant->compared) {
+		ASSERT_EQ(0, heap_set_param("pool_limit_mb", 0));
+		others = touch_rounds(_metadata, self->heap, fill, variant);
+	}
+	EXPECT_LE(kills, others);
 }
 
 TEST_HARNESS_MAIN
