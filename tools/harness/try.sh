@@ -100,10 +100,11 @@ log=$OUT/try/log
 "$program" try 2>&1 | tee "$log" |
 	sed -un 's/.*"op":"thread","heap":"direct","size":\([0-9]*\),.*/  \1 bytes: measured/p' >&2 ||
 	die "$(tail -n 1 "$log")"
-{ facts; awk -v table=try -f "$HARNESS/bench/tables.awk" "$log"; echo; } >"$OUT/try.txt.tmp" ||
+{ facts && awk -v table=try -f "$HARNESS/bench/tables.awk" "$log" && echo; } >"$OUT/try.txt.tmp" ||
 	die "not everything was measured ($log)"
 for method in vmap direct; do
 	echo $method >"$parameters/zero_method"
+	echo "Buffers that were read with zero_method=$method:" >>"$OUT/try.txt.tmp"
 	"$tester" test -t 5 -s "$heap" >>"$OUT/try.txt.tmp" || die "$(tail -n 1 "$OUT/try.txt.tmp")"
 done
 mv "$OUT/try.txt.tmp" "$OUT/try.txt"
