@@ -81,9 +81,10 @@ static void expect_nothing_lost(struct __test_metadata *_metadata,
 	EXPECT_EQ(self->lowest, lowest_fd())
 		TH_LOG("descriptor left, fault %u", n);
 	st = heap_settle(_metadata);
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
+	for (i = 0; i < NR_HEAP_ORDERS; i++) {
 		EXPECT_EQ(0, st.order[i].inflight)
 			TH_LOG("order %u, fault %u", st.order[i].order, n);
+	}
 }
 
 static const size_t sizes[] = {
