@@ -34,7 +34,7 @@
 #+ BOOTS="NAME..." for make test: these guests only (check/boots.list)
 #+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: some of it
 #+ SOAK_KERNEL=debug  for make soak: slower, but with every checker
-#+ STEPS="apply checkpatch..."  for make check: some of it (series/check.sh)
+#+ STEPS="checkpatch build..."  for make check: some of it (series/check.sh)
 #+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
 #+ VERSION=1.2     for make deb, and AUTHOR as above
 #+ V=1 says more, JOBS=N limits builds

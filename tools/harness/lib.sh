@@ -105,6 +105,22 @@ lock_tree() {
 	export TREE_LOCKED=$1
 }
 
+# own_tree DIR OWN: make OWN a tree like that in DIR, of hard links: graft.sh and git
+# replace files and write into none.
+own_tree() {
+	[ ! -f "$2/version" ] || return 0
+	need_space 1500 "a kernel tree of its own"
+	(
+		lock_tree "$1"
+		rm -rf "$2.tmp"
+		mkdir -p "$2.tmp" "$1/orig"
+		touch "$1/grafted"
+		cp -al "$1/linux" "$2.tmp/linux"
+		cp -a "$1/orig" "$1/grafted" "$1/version" "$2.tmp/"
+		mv -T "$2.tmp" "$2"
+	)
+}
+
 # need_space MIB WHAT: fail before a disk fills up, not after.
 need_space() {
 	local free

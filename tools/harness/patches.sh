@@ -4,8 +4,8 @@
 # patches.sh [WHAT]: the series for the kernel that KERNEL chooses.  WHAT is
 #   make      (default) as patches that git am takes, in out/series/KERNEL/.  series/cut.sh
 #             makes them and says what AUTHOR, SIGNOFF and TRAILERS are.
-#   test      whether it can be cut and applies with git am, on the files that it touches,
-#             and with git am -3 on others.  Says nothing when all is well.
+#   test      whether it can be cut and applies with git am, and with git am -3 to another
+#             system_heap.c
 #   exporter  print the kernel's system_heap.c with drivers/dma-buf/heaps/system_heap.edit
 #
 # Promises: the same tree and figures give the same patches to the last byte;
@@ -14,62 +14,49 @@
 . "$HARNESS/series/git.sh"
 only_x86
 
-if [ "${1:-make}" != make ]; then
-	dir=$("$HARNESS/kernel/fetch.sh" few)
-	version=$(cat "$dir/version")
-	tmp=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
-	trap 'rm -rf "$tmp"' EXIT
-	"$HARNESS/kernel/stage.sh" series "$version" "$tmp/stage" "$dir/linux"
-fi
+heap=drivers/dma-buf/heaps/system_heap.c
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/series.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
 case ${1:-make} in
 exporter)
-	cat "$tmp/stage/drivers/dma-buf/heaps/system_heap.c"
-	exit
+	few=$("$HARNESS/kernel/fetch.sh" few)
+	"$HARNESS/kernel/stage.sh" series "$(cat "$few/version")" "$tmp/stage" "$few/linux"
+	cat "$tmp/stage/$heap"
 	;;
 test)
-	cp -r "$dir/linux" "$tmp/repo"
-	import_pristine "$tmp/repo" "Linux $version"
 	unset AUTHOR SIGNOFF TRAILERS
-	tip=$("$HARNESS/series/cut.sh" "$tmp/repo" "$tmp/stage" "${version%.*}" "$tmp/patches" 2>"$tmp/said") ||
-		{ cat "$tmp/said" >&2; exit 1; }
-	apply_series "$tmp/repo" "$tmp/patches" "$tip"
+	export GIT_{AUTHOR,COMMITTER}_NAME=Nobody GIT_{AUTHOR,COMMITTER}_EMAIL=nobody@invalid
+	"$HARNESS/series/cut.sh" "$tmp"
+	base() { git_plain -C "$tmp/base" "$@"; }
+	base checkout -q --detach
+	for set in $(series_sets); do
+		base am -q --empty=drop --whitespace=error-all "$tmp/$set"/* || die "git am rejects $set"
+		base diff --exit-code --stat "$set" || die "git am made something else"
+	done
 	# As docs/integrating.md has it, into a tree with another system_heap.c.
-	heap=drivers/dma-buf/heaps/system_heap.c
-	cp -r "$dir/linux" "$tmp/yours"
-	sed -i '/^#include <linux\/vmalloc.h>/i #include <linux/yours.h>' "$tmp/yours/$heap"
-	import_pristine "$tmp/yours" "yours"
-	git_plain -C "$tmp/yours" fetch -q "$tmp/repo" pristine
-	git_plain -C "$tmp/yours" am -3 --empty=drop "$tmp/patches"/{uapi,part-1}/* >"$tmp/said" 2>&1 ||
-		{ cat "$tmp/said" >&2; die "git am -3 does not merge the series with another system_heap.c"; }
-	grep -q '^Auto-merging' "$tmp/said" || die "git am -3 had nothing to merge"
-	exit
+	base checkout -q --detach pristine
+	sed -i '/^#include <linux\/vmalloc.h>/i #include <linux/yours.h>' "$tmp/base/$heap"
+	base commit -q -a -m yours
+	said=$(base am -3 --empty=drop "$tmp"/{uapi,part-1}/* 2>&1) ||
+		die "git am -3 does not merge the series with another system_heap.c: $said"
+	grep -q '^Auto-merging' <<<"$said" || die "git am -3 had nothing to merge"
 	;;
-make) ;;
+make)
+	may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
+	may_be SIGNOFF 1 1
+	may_be TRAILERS '"Key: value; Key: value"' '( *[A-Za-z][A-Za-z-]*: *[^ ;][^;]*;?)+'
+	[ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
+	lock_out
+	"$HARNESS/kernel/deps.sh"
+	few=$("$HARNESS/kernel/fetch.sh" few)
+	out=$OUT/series/$(cut -d. -f1,2 "$few/version")
+	rm -rf "$OUT/series/tmp"
+	"$HARNESS/series/cut.sh" "$OUT/series/tmp"
+	rm -rf "$out"
+	mv "$OUT/series/tmp" "$out"
+	(cd "$out" && for set in $(series_sets); do printf '  %s\n' "$set"/*.patch; done) >&2
+	[ -n "${AUTHOR:-}" ] || say "From: nobody; AUTHOR=\"Name <mail>\" SIGNOFF=1 makes it yours"
+	echo "$out"
+	;;
 *) die "usage: patches.sh [make | test | exporter]" ;;
 esac
-
-may_be AUTHOR '"Name <mail>"' '[^<>]+ <[^<> ]+@[^<> ]+>'
-may_be SIGNOFF 1 1
-may_be TRAILERS '"Key: value; Key: value"' '( *[A-Za-z][A-Za-z-]*: *[^ ;][^;]*;?)+'
-[ -z "${SIGNOFF:-}" ] || [ -n "${AUTHOR:-}" ] || die "SIGNOFF=1 needs AUTHOR=\"Name <mail>\""
-lock_out
-"$HARNESS/kernel/deps.sh"
-dir=$("$HARNESS/kernel/fetch.sh")
-few=$("$HARNESS/kernel/fetch.sh" few 2>/dev/null)
-version=$(cat "$dir/version")
-kernel=$(cut -d. -f1,2 <<<"$version")
-out=$OUT/series/$kernel
-series_base "$dir"
-
-work=$OUT/series/tmp
-rm -rf "$work"
-mkdir -p "$work"
-git_plain clone -q --shared --no-checkout --branch pristine "$repo" "$work/repo"
-"$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "$few/linux"
-"$HARNESS/series/cut.sh" "$work/repo" "$work/stage" "$kernel" "$work/patches" >/dev/null
-rm -rf "$out"
-mv "$work/patches" "$out"
-rm -rf "$work"
-(cd "$out" && for set in $(series_sets); do printf '  %s\n' "$set"/*.patch; done) >&2
-[ -n "${AUTHOR:-}" ] || say "From: nobody; AUTHOR=\"Name <mail>\" SIGNOFF=1 makes it yours"
-echo "$out"

@@ -61,24 +61,6 @@ if [ -z "${MUTANTS_IN:-}" ]; then
 	exit "$code"
 fi
 
-# The kernel tree: hard links to the shared one. graft.sh replaces files and writes into none.
-own_tree() {
-	local shared
-	shared=$("$HARNESS/kernel/fetch.sh")
-	tree=$CACHE/mutants/$(basename "$shared")-mutants
-	[ ! -f "$tree/version" ] || return 0
-	need_space 1500 "the tree of the mutants"
-	(
-		lock_tree "$shared"
-		rm -rf "$tree.tmp"
-		mkdir -p "$tree.tmp" "$shared/orig"
-		touch "$shared/grafted"
-		cp -al "$shared/linux" "$tree.tmp/linux"
-		cp -a "$shared/orig" "$shared/grafted" "$shared/version" "$tree.tmp/"
-		mv "$tree.tmp" "$tree"
-	)
-}
-
 build() {	# NAME
 	"$repo/tools/harness/kernel/graft.sh" "$tree" &&
 		{ [ "$1" != control ] || "$repo/tools/harness/kernel/config.sh" "$tree" "$kernel"; } &&
@@ -128,7 +110,9 @@ out=$repo${OUT#"$TOP"}	# of the copy's scripts
 mkdir -p "$work" "$repo" "$out/$kernel"
 rm -f "$work"/*.log "$work"/*.tests "$work"/*.splats
 "$HARNESS/kernel/deps.sh"
-own_tree
+dir=$("$HARNESS/kernel/fetch.sh")
+tree=$CACHE/mutants/$(basename "$dir")-mutants
+own_tree "$dir" "$tree"
 for part in drivers include tools Documentation MAINTAINERS; do
 	rm -rf "${repo:?}/$part"
 	cp -a "$TOP/$part" "$repo/$part"

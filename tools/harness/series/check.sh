@@ -4,27 +4,27 @@
 # check.sh: check the series for the kernel that KERNEL chooses, patch by patch and
 # without running it.  Prints a KTAP line for each step, after what a failed step found,
 # and "N passed, N failed" at the end.  Exits with 0 only if nothing failed.
-# STEPS="apply checkpatch..." runs only some of these:
+# STEPS="checkpatch build..." runs only some of these:
 #
-#   apply       git am takes the series, and the result is the staged tree
 #   checkpatch  checkpatch.pl --strict of each patch and cover letter
 #   build       each patch builds, with W=1, no warning and no function that uses
 #               more than 512 bytes of stack, in the configurations of
 #               series/configs.list: built in, as modules, not at all, without a network,
 #               for 32 bits with highmem, for ARC, and as Debian builds it.  y and m
 #               are linked with each patch, i386 and nonet with the last one
-#   files       check/host.sh: checkpatch and kernel-doc of the files, sparse
+#   files       check/host.sh: the series applies; checkpatch and kernel-doc of the files,
+#               sparse
 #   cocci       the kernel's semantic patches
 #   kconfig     no unmet dependencies in random configurations
 #   docs        check/docs.sh
 #
-# Promises: one run at a time works in a repository and builds of its own in the cache.
+# Promises: one run at a time works in a tree and builds of its own in the cache.
 # What an earlier run left there only saves time.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/git.sh"
 only_x86
 
-all_steps="apply checkpatch build files cocci kconfig docs"
+all_steps="checkpatch build files cocci kconfig docs"
 steps=${STEPS:-$all_steps}
 configs="y m n nonet i386 arc debian"
 # A misspelt step would check nothing, and pass.
@@ -38,23 +38,37 @@ heaps=drivers/dma-buf/heaps
 ignored=MISSING_SIGN_OFF,FILE_PATH_CHANGES
 
 lock_out
-"$HARNESS/kernel/deps.sh"
-"$HARNESS/kernel/deps.sh" check
+"$HARNESS/kernel/deps.sh" build,check
 dir=$("$HARNESS/kernel/fetch.sh")
-version=$(cat "$dir/version")
-kernel=$(cut -d. -f1,2 <<<"$version")
-series_base "$dir"
-builds=$repos/$(basename "$dir")/check
+KERNEL=$(cut -d. -f1,2 "$dir/version")
+export KERNEL
+own=$CACHE/check/$(basename "$dir")
+repo=$own/linux
+builds=$own/build
 lock 5 "check-$(basename "$dir")"
-# A run that was killed may have left this.
-rm -f "$repo/.git/index.lock"
 work=$OUT/check
 rm -rf "$work"
-mkdir -p "$work" "$builds"
-few=$("$HARNESS/kernel/fetch.sh" few 2>/dev/null)
+"$HARNESS/series/cut.sh" "$work"
+
+# The tree becomes a repository of the files that the series touches.
+own_tree "$dir" "$own"
+mkdir -p "$builds"
+[ -d "$repo/.git" ] || (
+	cd "$repo"
+	xargs rm -f <../grafted
+	cp -a --remove-destination ../orig/. .
+	git_plain init -q
+)
+# A run that was killed may have left this.
+rm -f "$repo/.git/index.lock"
+git_plain -C "$repo" fetch -q --force "$work/base" 'refs/heads/*:refs/heads/*'
+checkout() { git_plain -C "$repo" checkout -q --force --detach "$1"; }
+checkout pristine
 # 6.12 cannot have the heap as a module.
-[ "$(awk '/^config DMABUF_HEAPS_SYSTEM$/ { getline; print $1 }' "$few/linux/$heaps/Kconfig")" != bool ] ||
-	configs=$(printf ' %s ' "$configs" | sed 's/ m / /')
+[ "$(awk '/^config DMABUF_HEAPS_SYSTEM$/ { getline; print $1 }' "$repo/$heaps/Kconfig")" != bool ] ||
+	configs=${configs/ m / }
+tip=$(git_plain -C "$repo" rev-parse "$(series_sets | tail -n 1)")
+checkout "$tip"
 
 passed=0
 failed=0
@@ -62,37 +76,18 @@ failed=0
 # says on stderr is shown if it fails.
 step() {
 	local said
-	[[ " $steps cut " = *" $1 "* ]] || return 0
+	[[ " $steps " = *" $1 "* ]] || return 0
 	said=$("${@:3}" 2>"$work/said") || said+=$(echo; tail -n 20 "$work/said"; echo "it failed")
 	if [ -z "$said" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 	result "$2" "$said"
 }
 
-cut_series() {
-	"$HARNESS/kernel/stage.sh" series "$version" "$work/stage" "$few/linux" &&
-		"$HARNESS/series/cut.sh" "$repo" "$work/stage" "$kernel" "$work/patches" >"$work/tip"
-}
-step cut "linux $version: the series is cut into $(series_names "" | wc -l) patches" cut_series
-[ "$failed" = 0 ] || { echo "0 passed, 1 failed"; exit 1; }
-tip=$(cat "$work/tip")
-
-step apply "git am applies the sets in order, and the outcome is the grafted tree" \
-	apply_series "$repo" "$work/patches" "$tip"
-checkout() { git_plain -C "$repo" checkout -q --force --detach "$1" && git_plain -C "$repo" clean -q -f -d; }
-checkout "$tip"
-
+# It runs spdxcheck.py, which needs Debian's python3.
 checkpatch() { (cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl -q --strict --terse --no-summary \
 	--show-types --ignore $ignored "$@"); }
 # checkpatch would complain about long lines in the list of new files.
-covers() {
-	local letter
-	for letter in "$work"/patches/*/0000-*.patch; do
-		sed '/^ create mode /d' "$letter" >"$work/cover-letter.patch"
-		checkpatch "$work/cover-letter.patch"
-	done
-}
-step checkpatch "checkpatch.pl --strict of each patch" checkpatch -g "pristine..$tip"
-step checkpatch "checkpatch.pl --strict of the cover letters" covers
+sed -i '/^ create mode /d' "$work"/*/0000-*.patch
+step checkpatch "checkpatch.pl --strict of each patch and cover letter" checkpatch "$work"/*/*.patch
 
 # kmake CONFIG ARGUMENT...: make for that configuration.  Functions of other files may
 # exceed FRAME_WARN in spite of WERROR; make_and_look() finds those of ours.
@@ -111,7 +106,7 @@ kmake() {
 # the network's core and tracing.
 debian_symbols() {
 	local deb
-	deb=$(KERNEL=$kernel "$HARNESS/kernel/fetch.sh" config) || return 1
+	deb=$("$HARNESS/kernel/fetch.sh" config) || return 1
 	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards '*/config.amd64_none_amd64.xz' | xz -dc |
 		(cd "$repo" && awk '
 			FILENAME != "-" { if ($1 ~ /^(menu)?config$/) ours["CONFIG_" $2] = 1; next }
@@ -145,12 +140,11 @@ make_and_look() {
 		[ "$code" = 0 ] || tail -n 5 "$log"
 }
 
-# lost CONFIG: symbols that were asked for and are not set, as their code was not built.
+# lost CONFIG: symbols that were asked for and are not set, as their code was not built.  Of
+# two lines for a symbol the last counts.
 lost() {
-	awk -F '[ =]' 'BEGIN { ours["CONFIG_BPF_EVENTS"] = ours["CONFIG_DEBUG_INFO_BTF"] = ours["CONFIG_WERROR"] = 1 }
-		/^config / { ours["CONFIG_" $2] = 1 }
-		$1 in ours { want[$1] = $0 }
-		END { for (s in want) if (want[s] !~ /=n$/) print want[s] }' "$repo/$heaps/Kconfig" "$builds/$1/wanted" |
+	tac "$builds/$1/wanted" | sort -t = -k 1,1 -s -u |
+		grep -E '^CONFIG_(DMABUF_HEAPS.*|BPF_EVENTS|DEBUG_INFO_BTF|WERROR)=[ym]$' |
 		grep -vxFf "$builds/$1/.config" | sed 's/$/ is not set/' || true
 }
 
@@ -189,21 +183,11 @@ ktap() {
 }
 step files "checkpatch, kernel-doc, W=1 and sparse of the files (check/host.sh)" ktap "$HARNESS/check/host.sh" "$dir"
 
-# Like coccicheck, for one directory and with a time limit.  badzero takes longer than
-# that, and check_bq27xxx_data is for one other driver.
+# What make coccicheck runs, for one directory.
 cocci() {
-	local script options limit=120 run=0
 	cd "$repo"
-	while read -r script; do
-		options=$(sed -n 's,^// *Options: *,,p' "$script" | head -n 1)
-		# shellcheck disable=SC2086 # a list of options
-		nice timeout $limit spatch -D report --no-show-diff --very-quiet --use-coccigrep --chunksize 1 \
-			-I include -I $heaps $options --cocci-file "$script" --dir $heaps 2>&1 ||
-			echo "$heaps/: $script could not be run, or not in $limit s"
-		run=$((run + 1))
-	done < <(grep -rl --include='*.cocci' '^virtual report' scripts/coccinelle |
-		grep -v '/badzero.cocci\|/check_bq27xxx_data.cocci' | sort) >"$work/cocci"
-	[ $run -gt 50 ] || echo "only $run semantic patches were run"
+	nice env srctree=. srcroot=$heaps KBUILD_EXTMOD=$heaps LINUXINCLUDE=-Iinclude MODE=report DEBUG_FILE=/dev/null \
+		SPFLAGS="--use-coccigrep --timeout 120" scripts/coccicheck >"$work/cocci" 2>&1 || tail -n 5 "$work/cocci"
 	! grep "^$heaps/" "$work/cocci" | grep -v cma_heap.c
 }
 step cocci "coccicheck" cocci
@@ -218,21 +202,18 @@ conf() {
 kconfig() {
 	local seed all=$builds/kconfig/all
 	mkdir -p "$builds/kconfig"
+	# Every other random one has all of our symbols set.
+	echo CONFIG_DMABUF_HEAPS=y >"$all.0"
+	printf 'CONFIG_%s=y\n' MODULES NET KUNIT SYNC_FILE DMABUF_HEAPS{,_SYSTEM,_POOL,_KUNIT_TEST} >"$all.1"
 	for seed in 1 2 3 4 5 6; do
-		# Every other one has all of our symbols set.
-		printf 'CONFIG_%s=y\n' DMABUF_HEAPS >"$all"
-		[ $((seed % 2)) = 0 ] || printf 'CONFIG_%s=y\n' NET KUNIT DMABUF_HEAPS_SYSTEM \
-			DMABUF_HEAPS_POOL DMABUF_HEAPS_KUNIT_TEST >>"$all"
-		conf 'DMABUF|PAGE_POOL' KCONFIG_SEED=$seed KCONFIG_ALLCONFIG="$all" randconfig
+		conf 'DMABUF|PAGE_POOL' KCONFIG_SEED=$seed KCONFIG_ALLCONFIG="$all.$((seed % 2))" randconfig
 	done
 	conf . allmodconfig
 	# The tests are part of the heap, which cannot be built in if KUnit is a module.
-	printf 'CONFIG_%s\n' MODULES=y NET=y KUNIT=m SYNC_FILE=y DMABUF_HEAPS=y DMABUF_HEAPS_SYSTEM=y \
-		DMABUF_HEAPS_POOL=y DMABUF_HEAPS_KUNIT_TEST=y >"$all"
-	conf . KCONFIG_ALLCONFIG="$all" allnoconfig
-	grep -q 'HEAPS_POOL=y' "$builds/kconfig/.config" && grep -q 'CONFIG_KUNIT=m' "$builds/kconfig/.config" ||
-		echo "no configuration with the pool built in and KUnit a module"
-	! grep 'HEAPS_KUNIT_TEST=y' "$builds/kconfig/.config" || echo "though KUnit is a module"
+	sed -i s/KUNIT=y/KUNIT=m/ "$all.1"
+	conf . KCONFIG_ALLCONFIG="$all.1" allnoconfig
+	grep -E 'HEAPS_(POOL|KUNIT_TEST)=|CONFIG_KUNIT=' "$builds/kconfig/.config" |
+		sort | diff - <(printf 'CONFIG_%s\n' DMABUF_HEAPS_POOL=y KUNIT=m)
 }
 step kconfig "no unmet dependencies" kconfig
 step docs "the documentation (check/docs.sh)" ktap "$HARNESS/check/docs.sh" "$dir"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cut.sh REPO STAGE KERNEL DIR: cut the staged series (from stage.sh) into the patches
-# of series/patches.list: commits on top of the branch "pristine" of the git
-# repository REPO, with a branch SET at the end of each set, and mails in
-# DIR/SET.  Prints the last commit.
+# cut.sh DIR: cut the series for the kernel that KERNEL chooses into the patches of
+# series/patches.list: mails in DIR/SET, and commits in the repository DIR/base.  That has
+# the kernel's own files, of those that the series touches, on the branch "pristine", and a
+# branch SET at the end of each set.
 #
 # In series/NAME.message and SET.cover a line "@NAME@" stands for a table of that
 # name, and lines between "@IF NAME@" and "@END@" are left out where there is none:
@@ -22,19 +22,33 @@
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/series/git.sh"
 
-repo=$1
-stage=$2
-kernel=$3
-out=$4
+out=$1
+repo=$out/base
+work=$out/tmp
+stage=$work/stage
 export heaps=drivers/dma-buf/heaps selftests=tools/testing/selftests/dmabuf-heaps
 author=${AUTHOR:-Nobody <nobody@invalid>}
 mail=${author##*<}
 export GIT_AUTHOR_NAME="${author% <*}" GIT_AUTHOR_EMAIL="${mail%>}"
 export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
 
-work=$out/tmp
+few=$("$HARNESS/kernel/fetch.sh" few)
+version=$(cat "$few/version")
+kernel=$(cut -d. -f1,2 <<<"$version")
 mkdir -p "$work"
+"$HARNESS/kernel/stage.sh" series "$version" "$stage" "$few/linux"
 mapfile -t names < <(series_names)
+
+# Make $repo, always with the same commit for the same files.
+base() {
+	cp -r "$few/linux" "$repo"
+	git_plain -C "$repo" -c init.defaultBranch=pristine init -q
+	git_plain -C "$repo" add -f -A
+	GIT_AUTHOR_NAME="Kernel source" GIT_AUTHOR_EMAIL=source@invalid \
+	GIT_COMMITTER_NAME="Kernel source" GIT_COMMITTER_EMAIL=source@invalid \
+	GIT_AUTHOR_DATE="2026-01-01T00:00:00Z" GIT_COMMITTER_DATE="2026-01-01T00:00:00Z" \
+		git_plain -C "$repo" commit -q -m "Linux $version, as in Debian's $(cat "$few/package")"
+}
 
 # in_state DIR GIT-ARGUMENT...: git on the files in DIR, with an index of our own.
 in_state() {
@@ -107,7 +121,7 @@ tables() {
 	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json"
 	figures COSTS_ARM64 "$TOP"/{out,docs}/bench-"$kernel"-arm64.json
 	figures TIME "$TOP"/{out,docs}/bench-native.json
-	printf '@BASE@\n%s\n' "$(git_plain -C "$repo" log -1 --format=%s pristine | sed "s/.*as in Debian's //")"
+	printf '@BASE@\n%s\n' "$(cat "$few/package")"
 	! grep -qw mem_accounting "$stage/$heaps/system_heap.c" || echo @MEM_ACCOUNTING@
 	! grep -qw cc_shared "$stage/$heaps/system_heap.c" || echo @CC_SHARED@
 }
@@ -125,11 +139,9 @@ fill() {	# FILE
 }
 
 message() {	# NAME
-	local line trailers=()
-	while read -r line; do
-		[ -z "$line" ] || trailers+=(--trailer "$line")
-	done < <(tr ';' '\n' <<<"${TRAILERS:-}")
-	[ -z "${SIGNOFF:-}" ] || trailers+=(--trailer "Signed-off-by: $author")
+	local trailers
+	mapfile -t trailers < <(tr ';' '\n' <<<"${TRAILERS:-}" | sed -n 's/^ *\(.\)/--trailer=\1/p')
+	[ -z "${SIGNOFF:-}" ] || trailers+=("--trailer=Signed-off-by: $author")
 	fill "$series/$1.message" >"$work/message"
 	[ ${#trailers[@]} = 0 ] ||
 		git_plain interpret-trailers --in-place "${trailers[@]}" "$work/message"
@@ -164,14 +176,14 @@ mails() {
 			letter=(--cover-letter --cover-from-description=subject)
 			fill "$series/$set.cover" >"$work/cover"
 		fi
-		GIT_COMMITTER_DATE=2026-01-02T00:00:00Z git_plain -C "$repo" -c diff.noprefix=false \
-			-c "branch.$set.description=$(cat "$work/cover" 2>/dev/null)" format-patch -q \
+		GIT_COMMITTER_DATE=2026-01-02T00:00:00Z git_plain -C "$repo" -c "branch.$set.description=$(cat "$work/cover" 2>/dev/null)" format-patch -q \
 			"${letter[@]}" --base="$base" --full-index --no-renames --no-signature \
 			--diff-algorithm=histogram --stat=72 -o "$out/$set" "$base..$set"
 		base=$set
 	done
 }
 
+base
 owners
 states
 tables >"$work/tables"
@@ -179,4 +191,3 @@ rm -f "$work/index"
 commits
 mails
 rm -rf "$work"
-git_plain -C "$repo" rev-parse "$(series_sets | tail -n 1)"
