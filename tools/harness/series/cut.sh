@@ -62,11 +62,9 @@ owners() {
 	in_state "$stage" add -f .
 	in_state "$stage" ls-files | sort >"$work/left"
 	for name in "${names[@]}"; do
-		[ -f "$series/$name.message" ] || die "no series/$name.message"
 		mapfile -t globs < <(awk -v n="$name" '!/^#/ && $2 == n { for (i = 3; i <= NF; i++) print $i }' "$series/patches.list")
 		in_state "$stage" ls-files --error-unmatch "${globs[@]}" | sort |
 			comm -12 - "$work/left" >"$work/$name"
-		[ -s "$work/$name" ] || die "patch $name has no files"
 		comm -23 "$work/left" "$work/$name" >"$work/new"
 		mv "$work/new" "$work/left"
 	done
@@ -169,15 +167,13 @@ commits() {
 }
 
 mails() {
-	local base=pristine set letter
+	local base=pristine set cover
 	for set in $(series_sets); do
-		letter=(--no-cover-letter)
-		if [ -f "$series/$set.cover" ]; then
-			letter=(--cover-letter --cover-from-description=subject)
-			fill "$series/$set.cover" >"$work/cover"
-		fi
-		GIT_COMMITTER_DATE=2026-01-02T00:00:00Z git_plain -C "$repo" -c "branch.$set.description=$(cat "$work/cover" 2>/dev/null)" format-patch -q \
-			"${letter[@]}" --base="$base" --full-index --no-renames --no-signature \
+		cover=
+		[ ! -f "$series/$set.cover" ] || cover=$(fill "$series/$set.cover")
+		GIT_COMMITTER_DATE=2026-01-02T00:00:00Z git_plain -C "$repo" -c "branch.$set.description=$cover" \
+			-c format.coverLetter=auto format-patch -q --cover-from-description=subject \
+			--base="$base" --full-index --no-renames --no-signature \
 			--diff-algorithm=histogram --stat=72 -o "$out/$set" "$base..$set"
 		base=$set
 	done
