@@ -7,6 +7,7 @@ passed=0
 failed=0
 skipped=0
 tests=$OUT/test/tests		# what is to run where; see tests.list
+races_of=			# see splats.awk
 skips=$HARNESS/check/skips.list
 
 # expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
@@ -57,7 +58,7 @@ boot() {
 		fail "$1: the guest did not end as it should"
 	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
 	judge "$1" "$tests" "$report"
-	if awk -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
+	if awk -v races_of="$races_of" -f "$HARNESS/guest/splats.awk" "$OUT/runs/$1/console.log"; then
 		passed=$((passed + 1))
 	else
 		fail "$1: the kernel complained, see $OUT/runs/$1/console.log"

@@ -3,7 +3,17 @@
 # What of a kernel's console no test run may show.  Not everything bad panics:
 # lockdep, bad pages and stalls only print.  Exits with 1 when something was
 # printed, and prints the first finds with the lines that follow them.
+# With races_of=FILE, a data race counts if the FILE has one of its two functions.
 
+BEGIN { while (races_of && (getline symbol <races_of) > 0) { sub(/\..*/, "", symbol); ours[symbol] = 1 } }
+# "BUG: KCSAN: data-race in A / B", "BUG: KCSAN: ... in A+0x1/0x2"
+races_of && /BUG: KCSAN: / {
+	sub(/\r$/, "")
+	n = split(substr($0, index($0, " in ") + 4), name, " / ")
+	# Without offset, module, and the suffix of a copy that the compiler made
+	for (i = 1; i <= n; i++) sub(/[+ .].*/, "", name[i])
+	if (!(name[1] in ours || name[n] in ours)) next
+}
 /BUG: |WARNING: |Oops|KASAN: |INFO: task .* blocked|soft lockup|rcu.*stall|possible circular locking|possible recursive locking|inconsistent lock state|suspicious RCU usage|Bad page state|page_pool.*leak|ODEBUG:|Kernel panic|workqueue lockup|refcount_t:/ {
 	found++
 	left = 12
