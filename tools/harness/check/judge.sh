@@ -8,6 +8,7 @@ failed=0
 skipped=0
 tests=$OUT/test/tests		# what is to run where; see tests.list
 races_of=			# see splats.awk
+logs=$OUT/test			# of other()
 skips=$HARNESS/check/skips.list
 
 # expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
@@ -111,15 +112,15 @@ distro_kernel() {
 	esac
 }
 
-# other NAME VARIABLE... SCRIPT [ARGUMENT...]: another one that counts, in
-# out/test/NAME.log.
+# other NAME VARIABLE... SCRIPT [ARGUMENT...]: another one that counts, in $logs/NAME.log.
 other() {
-	local log=$OUT/test/$1.log last
-	mkdir -p "$OUT/test"
+	local log=$logs/$1.log last started=$SECONDS
+	mkdir -p "$logs"
 	echo "== $1: ${*:2}"
 	env "${@:2}" >"$log" || true
 	{ grep -v '^== ' "$log" || true; } | sed '$d'
 	last=$(tail -n 1 "$log")
+	echo "$1: $last, $((SECONDS - started)) s"
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
 	else

@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [PART...]: make test for every kind of kernel, or for the parts named.  For
-# android it is make distro.  It prints a line for each part as it ends.  The output of a
-# part is in out/matrix/PART.log.
+# matrix.sh [PART...]: every test for every kind of kernel, or for the parts named.  The
+# output of a part is in out/matrix/PART.log.  The last line is "N passed, N failed".
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting
-# has failed; the exit status is 0 only when every part passed.
+# has failed.
 . "$(dirname "$0")/../lib.sh"
+. "$HARNESS/check/judge.sh"
 only_x86
 
-# part, and what make runs for it: for the newest kernel unless there is another
+# part, and what it runs: for the newest kernel unless there is another
 list() {
 	cat <<-END
-		x86        test KERNEL=$(newest)
-		6.12       test KERNEL=6.12
-		arm64      test KERNEL=$(newest) ARCH=arm64
-		mte        test KERNEL=$(newest) ARCH=arm64 BOOTS=mte
-		16k        test KERNEL=$(newest) ARCH=arm64 BOOTS=16k
-		64k        test KERNEL=$(newest) ARCH=arm64 BOOTS=64k
-		64k-lean   test KERNEL=$(newest) ARCH=arm64 BOOTS=64k-lean
-		highmem    test KERNEL=$(newest) ARCH=i386 BOOTS=highmem
-		rt         test KERNEL=$(newest) BOOTS=rt
-		up         test KERNEL=$(newest) BOOTS=up
-		modules    test KERNEL=$(newest) BOOTS=modules
-		android    distro ONLY=android
+		x86        ./test.sh
+		6.12       KERNEL=6.12 ./test.sh
+		arm64      ARCH=arm64 ./test.sh
+		mte        ARCH=arm64 BOOTS=mte ./test.sh
+		16k        ARCH=arm64 BOOTS=16k ./test.sh
+		64k        ARCH=arm64 BOOTS=64k ./test.sh
+		64k-lean   ARCH=arm64 BOOTS=64k-lean ./test.sh
+		highmem    ARCH=i386 BOOTS=highmem ./test.sh
+		rt         BOOTS=rt ./test.sh
+		up         BOOTS=up ./test.sh
+		modules    BOOTS=modules ./test.sh
+		android    ./distro.sh -l android
 	END
 }
 mapfile -t all < <(list | awk '{ print $1 }')
@@ -36,20 +36,12 @@ done
 [ -z "${KERNEL:-}${BOOTS:-}" ] || die "KERNEL=${KERNEL:-} BOOTS=${BOOTS:-}: matrix.sh has these; ONLY chooses"
 
 lock_file 7 "$OUT/.matrix.lock" "another matrix in this clone"
-mkdir -p "$OUT/matrix"
-bad=0
+logs=$OUT/matrix
+KERNEL=$(newest)
+export KERNEL
+cd "$HARNESS"
 for part in "${parts[@]}"; do
-	log=$OUT/matrix/$part.log
-	started=$SECONDS
 	read -r -a words < <(list | awk -v p="$part" '$1 == p { $1 = ""; print }')
-	say "$part: make ${words[*]}"
-	see=
-	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TOP" "${words[@]}" >"$log" 2>&1 || see=", see $log"
-	counts=$(grep -xE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) ||
-		counts="it did not end" see=", see $log"
-	[ -z "$see" ] || bad=1
-	skipped=$(awk '$2 == "skipped" && NF == 2 { n += $1 } END { print n + 0 }' "$log")
-	printf '%-10s %s, %d skipped, %d s%s\n' "$part" "$counts" "$skipped" \
-		$((SECONDS - started)) "$see"
+	other "$part" "${words[@]}"
 done
-exit "$bad"
+summary
