@@ -26,10 +26,8 @@ done
 for dir in "${dirs[@]}"; do
 	[ -d "$dir" ] || continue
 	say "removing $dir"
-	find "$dir" -mindepth 1 -maxdepth 1 ! -name '*.lock' ! -name arm64 ! -name i386 -exec rm -rf {} +
-	find "$dir" -mindepth 2 -maxdepth 2 ! -name '*.lock' -exec rm -rf {} +
-	locks_in "$dir" | tr '\n' '\0' | xargs -0r rm -f
-	find "$dir" -mindepth 1 -maxdepth 1 -type d -empty -delete
+	find "$dir" ! -type d ! -name '*.lock' -delete
+	find "$dir" -name '*.lock' -delete
 	# A script that started meanwhile has a new lock in it.
-	rmdir "$dir" 2>/dev/null || true
+	find "$dir" -type d -empty -delete
 done
