@@ -4,7 +4,7 @@
 # config.sh DIR NAME: configure DIR/linux for kernel NAME where build_dir says:
 # tinyconfig, then configs/base.config and configs/NAME.config or, if test.config has
 # a section NAME, that one, each with its sections for ARCH, the kernel's version and
-# NAME, and if it has KUnit the project's own suites.
+# NAME.
 #
 # Promises: every symbol has the value asked for, or this fails with a
 # list of those that are not; nothing is redone while its inputs stay the same.
@@ -15,21 +15,12 @@ build=$(build_dir "$1" "$2")
 wanted=$build/wanted.config
 mkdir -p "$build"
 
-# The suites that our own Kconfig offers, by name: KUNIT_ALL_TESTS would also
-# bring those of the rest of the kernel.
-suites() {
-	[ -d "$TOP/drivers/dma-buf/heaps/tests" ] || return 0
-	find "$TOP/drivers" -name 'Kconfig*' -exec cat {} + 2>/dev/null |
-		sed -n 's/^config[[:space:]]\{1,\}\([A-Z0-9_]*KUNIT_TEST\)$/CONFIG_\1=y/p'
-}
-
 # A kernel's name in versions.list is its version's first two numbers.
 kernel=$(cut -d. -f1,2 "$1/version")
 file=$(kernel_config "$2")
 for part in "$HARNESS/kernel/configs/base.config" "$file"; do
 	sections "$part" "${ARCH:-x86}" "$kernel" "$2"
 done >"$wanted.tmp"
-! grep -q '^CONFIG_KUNIT=[ym]' "$wanted.tmp" || suites >>"$wanted.tmp"
 
 kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
 # shellcheck disable=SC2086 # a list of paths without blanks

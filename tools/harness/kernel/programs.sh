@@ -34,12 +34,9 @@ if [ -f "$build/modules.order" ]; then
 fi
 "${KERNEL_MAKE[@]}" "${headers_arch[@]}" -C "$selftests" TARGETS=dmabuf-heaps O="$build" \
 	KHDR_INCLUDES="-isystem $headers" >>"$log" 2>&1 </dev/null || failed "the selftests"
-for program in "$build"/kselftest/dmabuf-heaps/*; do
-	if [ -x "$program" ] && [ -f "$program" ]; then
-		# A test that is gone from the tree leaves its program behind.
-		[ -f "$selftests/dmabuf-heaps/$(basename "$program").c" ] || continue
-		keep "$program" "$(basename "$program")"
-	fi
+for source in "$selftests"/dmabuf-heaps/*.c; do
+	program=$(basename "$source" .c)
+	keep "$build/kselftest/dmabuf-heaps/$program" "$program"
 done
 only_kept
 # It was made with the kernel.
