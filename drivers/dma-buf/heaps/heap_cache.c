@@ -25,8 +25,9 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 /* ptr_ring frees slots in batches of two cache lines, each up to 256 bytes. */
 #define STORE_SLACK	64
 
-/* Pages to move each time a bin's lock is held. */
+/* Pages to move each time a bin's lock is held; fewer in reclaim, which has little stack. */
 #define HOLD_PAGES	64U
+#define SHRINK_PAGES	32U
 
 /* How long pages count as used after they were taken. */
 #define USED_TICKS	HZ
@@ -311,13 +312,13 @@ static unsigned long heap_bin_shrink(struct heap_cache *cache,
 				     bool reclaim)
 {
 	unsigned long nr = nr_pages ? ((nr_pages - 1) >> bin->order) + 1 : 0;
-	struct page *pages[HOLD_PAGES];
+	struct page *pages[SHRINK_PAGES];
 	unsigned long done = 0;
 	unsigned int want, n, i;
 
 	while (done < nr && READ_ONCE(bin->cached)) {
 		spin_lock(&bin->lock);
-		want = umin(umin(nr - done, HOLD_PAGES), bin->cached);
+		want = umin(umin(nr - done, SHRINK_PAGES), bin->cached);
 		for (n = 0; n < want; n++) {
 			pages[n] = heap_bin_take_one(bin);
 			if (!pages[n])
@@ -390,8 +391,8 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
 		      unsigned int nr)
 {
-	struct page *pages[PP_ALLOC_CACHE_REFILL];
 	struct heap_bin *bin = &cache->bin[nid][i];
+	struct page **pages = cache->fetched;
 	unsigned int n;
 	long excess;
 	u32 before;
@@ -405,7 +406,7 @@ void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
 			if (!pages[n])
 				break;
 			n++;
-		} while (n < ARRAY_SIZE(pages) &&
+		} while (n < ARRAY_SIZE(cache->fetched) &&
 			 n != heap_pp_pages(bin->source, false) - before);
 		if (!n)
 			break;

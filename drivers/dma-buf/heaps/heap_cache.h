@@ -19,8 +19,8 @@
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <linux/topology.h>
+#include <net/page_pool/types.h>
 
-struct page_pool;
 struct scatterlist;
 
 /* The orders a heap allocates, largest first: 1 MiB, 64 KiB, 4 KiB on x86. */
@@ -65,11 +65,13 @@ struct heap_bin {
  * struct heap_cache - all bins of a heap
  * @nr_pages:	base pages cached
  * @limit:	for @nr_pages; 0 turns the cache off
+ * @fetched:	pages of one bulk allocation, for the thread; too many for its stack
  * @bin:	[node][index into heap_orders]
  */
 struct heap_cache {
 	atomic_long_t nr_pages;
 	unsigned long limit;
+	struct page *fetched[PP_ALLOC_CACHE_REFILL];
 	struct heap_bin bin[][HEAP_NR_ORDERS];
 };
 
