@@ -88,7 +88,7 @@ fi
 heap=$(cat "$parameters/name")
 [ "$heap" != system ] || cannot "the module is the heap system here; the kernel's own, to measure beside, was kept away"
 
-if command -v gcc >/dev/null || [ ! -x "$program" ]; then
+if command -v gcc >/dev/null || [ ! -x "$program" ] || [ ! -x "$tester" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \
 		-I "$TOP/tools/testing/selftests/dmabuf-heaps" -o "$program" "$HARNESS/bench/heap-bench.c" >&2 || cannot "heap-bench was not built"
 	gcc -O2 -o "$tester" "$TOP"/tools/dma-heap/*.c >&2 || cannot "dma-heap was not built"

@@ -63,8 +63,9 @@ compare() {	# REF
 	# Not lock_out: each run takes that, first the old tree's and then this one's.
 	lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"
 	rm -rf "$old"
-	mkdir -p "$old/tools/testing"
-	git -C "$TOP" archive "$commit" drivers include tools/testing | tar -x -C "$old"
+	mkdir -p "$old"
+	git -C "$TOP" archive "$commit" drivers include tools Documentation MAINTAINERS | tar -x -C "$old"
+	rm -rf "$old/tools/harness"
 	cp -a "$TOP/tools/harness" "$old/tools/"
 	for tree in "$old" "$TOP"; do
 		say "== the heap of $([ "$tree" = "$TOP" ] && echo "the working tree" || echo "$1")"
