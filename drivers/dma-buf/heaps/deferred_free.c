@@ -31,7 +31,7 @@
  * @nr_zero:	the same in base pages
  * @nr_pages:	base pages to cache, of @pages and @nr_fetch
  * @nr_fetch:	[node] single pages to fetch in place of freed ones
- * @pages:	head pages; the last one may take it past %HEAP_ZERO_BATCH base pages
+ * @pages:	head pages; the last one may take the batch past %HEAP_ZERO_BATCH base pages
  * @map:	for heap_zero_pages()
  */
 struct heap_batch {
@@ -232,8 +232,8 @@ static unsigned long deferred_free_run(struct deferred_free *queue,
 /*
  * Returns how many base pages to work on now: those queued for a whole tick, or all
  * if the queue is more than half full. A task that allocates and closes in a loop may
- * reuse younger pages at once. Its CPU still caches these pages, and the thread would
- * compete for memory bandwidth.
+ * reuse younger pages at once. They are likely still in the CPU's cache, and the thread
+ * would compete for memory bandwidth.
  */
 static unsigned long deferred_free_look(struct deferred_free *queue)
 {

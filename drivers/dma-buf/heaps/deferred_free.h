@@ -4,8 +4,8 @@
  *
  * A thread zeroes their pages, a batch at a time, and puts them into the cache, oldest
  * buffer first. Pages that no bin owns or that the cache has no room for are freed
- * unzeroed; under memory pressure all are. An allocation that the cache cannot serve
- * may reuse the pages of the newest buffer.
+ * unzeroed; under memory pressure all are. If the thread is behind,
+ * allocations reuse the pages of the newest buffer.
  *
  * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
  * its last page is dequeued, so that reclaim can free the rest. A shrinker that finds
@@ -35,7 +35,7 @@ struct scatterlist;
  * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
  * @low:	the lowest @nr_pages since the thread last looked at the queue, or since a
  *		buffer was queued while @work was idle
- * @nr_reused:	buffers reused since then
+ * @nr_reused:	buffers reused since the thread last looked at the queue
  * @behind:	allocations got new memory though pages were queued
  * @due:	base pages that the thread has to work on before it looks again
  * @limit:	for @nr_pages; may change at any time

@@ -29,7 +29,7 @@ const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 #define HOLD_PAGES	64U
 #define SHRINK_PAGES	32U
 
-/* How long pages count as used after they were taken. */
+/* Length of a period. Pages count as used for one or two periods. */
 #define USED_TICKS	HZ
 
 /* No reclaim, no reserves, and only memory of the bin's node. */
@@ -62,7 +62,7 @@ static u32 heap_pp_pages(const struct page_pool *pp, bool released)
 	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
 }
 
-/* If @store were empty, page_pool would allocate a page, also zeroed. */
+/* If @store were empty, page_pool would allocate a new page, which it would zero. */
 static struct page *heap_bin_take_one(struct heap_bin *bin)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);
@@ -180,7 +180,7 @@ static unsigned int heap_cache_drop_poisoned(struct heap_cache *cache,
  * @sg:		entries to set to the pages
  * @nr:		how many at most; a call may take fewer than are cached
  *
- * Context: process context. Never allocates, sleeps on PREEMPT_RT only.
+ * Context: process context. Never allocates. Sleeps only on PREEMPT_RT.
  * Return: how many were taken; 0 when nothing is cached.
  */
 unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
@@ -384,7 +384,7 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
  * @cache:	the cache
  * @nid:	the node
  * @i:		index into heap_orders
- * @nr:		how many; more may come of order 0, which page_pool fetches in bulk
+ * @nr:		how many; may fetch more of order 0, which page_pool allocates in bulk
  *
  * Context: the heap's thread only. May sleep.
  */
@@ -585,7 +585,7 @@ unsigned int heap_cache_inflight(struct heap_bin *bin)
 {
 	guard(spinlock)(&bin->lock);
 
-	/* @store counts those that it had to release. */
+	/* A page that @store released is counted there, not in @source. */
 	return bin->source ? heap_pp_pages(bin->source, true) +
 			     heap_pp_pages(bin->store, true) - bin->cached : 0;
 }

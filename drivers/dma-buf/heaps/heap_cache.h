@@ -31,7 +31,7 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
 
 /**
  * struct heap_bin - cached pages of one order on one node
- * @lock:	protects all that follows but @source, @order and @nid
+ * @lock:	protects the members below, except @source, @order and @nid
  * @source:	allocates pages and owns them; %NULL until the first is fetched
  * @store:	holds the cached pages
  * @order:	order of the pages
@@ -77,9 +77,9 @@ struct heap_cache {
 
 /**
  * struct heap_count - cached memory of a node, in base pages
- * @cached:	all of it
- * @idle:	what nobody has taken lately
- * @lacking:	what was taken lately and is not cached again
+ * @cached:	all cached pages
+ * @idle:	cached pages that nobody has taken lately
+ * @lacking:	pages that were taken lately and have not been cached since
  */
 struct heap_count {
 	unsigned long cached;

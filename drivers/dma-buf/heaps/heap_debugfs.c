@@ -97,7 +97,7 @@ static int drain_set(void *data, u64 unused)
 DEFINE_DEBUGFS_ATTRIBUTE(drain_fops, NULL, drain_set, "%llu\n");
 
 /**
- * heap_debugfs_register - make a pool's debugfs files, which are never removed
+ * heap_debugfs_register - create a pool's debugfs files, which are never removed
  * @pool:	the pool
  */
 void heap_debugfs_register(struct heap_pool *pool)
@@ -107,7 +107,7 @@ void heap_debugfs_register(struct heap_pool *pool)
 	/* The directory may exist already. */
 	dir = found ?: debugfs_create_dir("dma_heap", NULL);
 	dir = debugfs_create_dir(pool->name, dir);
-	/* Without debugfs, it returns an error pointer. */
+	/* Without debugfs, debugfs_lookup() returned an error pointer. */
 	if (!IS_ERR_OR_NULL(found))
 		dput(found);
 	debugfs_create_file("stats", 0444, dir, pool, &stats_fops);

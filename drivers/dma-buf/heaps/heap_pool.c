@@ -263,7 +263,7 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
 /*
- * Queued pages that replace what was taken from the cache lately count as used. Other
+ * Queued pages that replace pages lately taken from the cache count as used. Other
  * queued pages are idle.
  */
 static unsigned long heap_pool_queued(struct heap_pool *pool, int nid, bool used,
@@ -334,8 +334,9 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 
 /*
  * Reclaim ignores reclaimable kernel memory when it decides to give up. With
- * many tasks, this may run while much memory is still cached and queued. It
- * frees no more than that, however fast others close buffers.
+ * many tasks, the notifier may run while much memory is still cached and queued.
+ * It frees no more than was held when it started, however fast other tasks close
+ * buffers.
  */
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
@@ -346,7 +347,7 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		/* Memory that the task may not use is no progress for it. */
+		/* Freeing memory of a node that the task may not use does not help it. */
 		if (!node_isset(nid, cpuset_current_mems_allowed))
 			continue;
 		do {

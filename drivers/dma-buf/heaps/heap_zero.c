@@ -80,7 +80,7 @@ bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map)
 		return false;
 
 	heap_zero_range(vaddr, mapped);
-	/* What was written through this alias must be seen through others. */
+	/* Make the zeroes visible through other mappings of the pages. */
 	flush_kernel_vmap_range(vaddr, mapped * PAGE_SIZE);
 	vm_unmap_ram(vaddr, mapped);
 

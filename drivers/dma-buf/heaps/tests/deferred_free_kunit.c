@@ -87,7 +87,7 @@ static void test_limit(struct kunit *test)
 	expect_queued(test, 10, 2);
 	KUNIT_EXPECT_EQ(test, 16L, atomic_long_read(&queue->refused));
 
-	/* What is queued beyond a new limit stays, and what was freed makes room. */
+	/* Buffers beyond a new limit stay queued, and freed pages make room. */
 	queue->limit = 5;
 	heap_test_close(test, SMALLS, 1, false);
 	expect_queued(test, 10, 2);
@@ -181,13 +181,13 @@ static bool fail(struct kunit *test)
 	return false;
 }
 
-/* What could not be zeroed is freed, and nothing else. */
+/* Only pages that could not be zeroed are freed. */
 static void test_map_fails(struct kunit *test)
 {
 	/* Medium pages of the first batch; with pages of 64 KiB it has none. */
 	unsigned int nr = HEAP_ZERO_BATCH / MEDIUM - 2;
 
-	/* A batch that its last page takes past HEAP_ZERO_BATCH, and another one. */
+	/* Fill one batch past HEAP_ZERO_BATCH, and start another. */
 	if (nr)
 		heap_test_close(test, MEDIUMS, nr, true);
 	heap_test_close(test, MEDIUMS, 1, false);
@@ -233,7 +233,7 @@ static void test_held(struct kunit *test)
 	heap_cache_free_page(heap_test.cache, sg_page(sgs));
 }
 
-/* A poisoned large page is not cached, reused, or given to the page allocator. */
+/* A poisoned large page is not cached, reused or freed. */
 static void test_poisoned(struct kunit *test)
 {
 	struct page *page;
@@ -393,7 +393,7 @@ static void test_wakeup(struct kunit *test)
 
 	/* No page is cached. */
 	heap_test.cache->limit = 1;
-	/* More than a chunk. */
+	/* Queue more than one chunk. */
 	heap_test_close(test, LARGES, CHUNK_PAGES / LARGE + 2, false);
 	let_thread_run(work_and_linger);
 	KUNIT_ASSERT_TRUE(test, wait_for_thread());

@@ -12,18 +12,18 @@ static const struct cache_param {
 } cache_params[] = {
 	{ "order 8", LARGES, 6 },
 	{ "order 4", MEDIUMS, 20 },
-	/* More than page_pool fetches, or one hold of the lock moves, at a time */
+	/* More pages than page_pool fetches, or than are moved under the lock, at a time */
 	{ "order 0", SMALLS, PP_ALLOC_CACHE_REFILL + 36 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(cache, cache_params, desc);
 
-/* What the test has taken. */
+/* Pages that the test has taken. */
 #define MAX_PAGES	256
 static struct scatterlist sgs[MAX_PAGES];
 static struct page *pages[MAX_PAGES];
 
-/* On the task's node. */
+/* The bin on the task's node. */
 static struct heap_bin *test_bin(unsigned int i)
 {
 	return &heap_test.cache->bin[heap_test.nid][i];
@@ -101,7 +101,7 @@ static void test_fetch(struct kunit *test)
 	while (n--)
 		put_page(pages[n]);
 	fetch(i, param->nr);
-	/* The page_pool has kept none, even of order 0. */
+	/* No page is left in the source, even of order 0. */
 	expect_bin(test, i, all, 0);
 	take_and_put(test, i, 2);
 	expect_bin(test, i, all, 0);
@@ -264,7 +264,7 @@ static void test_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2UL << order, shrink(ULONG_MAX, false));
 	expect_bin(test, i, 3, 0);
 
-	/* The second before counts, too. Freed pages do not count as taken. */
+	/* The previous period counts as well. Freed pages do not count as taken. */
 	age(i, USED_TICKS + 1);
 	take_and_put(test, i, 1);
 	expect_used(test, i, 3);
@@ -280,7 +280,7 @@ static void test_used(struct kunit *test)
 	expect_used(test, i, 0);
 	KUNIT_EXPECT_EQ(test, 1UL << order, shrink(ULONG_MAX, false));
 
-	/* What was used long ago does not count as the second before. */
+	/* Use before the previous period does not count. */
 	fetch(i, 2);
 	take_and_put(test, i, 2);
 	age(i, 2 * USED_TICKS + 1);
@@ -391,7 +391,7 @@ static void test_make_room_node(struct kunit *test)
 	fetch(LARGES, 1);
 	KUNIT_EXPECT_TRUE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 2U, theirs->cached);
-	/* No more than that. */
+	/* A node gets no more than its share. */
 	fetch(LARGES, 1);
 	heap_cache_fetch(cache, heap_test.other, LARGES, 1);
 	cache->limit = 5 * LARGE;
@@ -451,7 +451,7 @@ void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin)
 	unsigned int inflight = heap_cache_inflight(bin);
 
 	KUNIT_EXPECT_EQ(test, 0U, inflight);
-	/* page_pool waits for ever for what is in use. */
+	/* page_pool_destroy() would wait forever for pages in use. */
 	if (!bin->source || inflight)
 		return;
 

@@ -24,7 +24,7 @@
 #define MEDIUM		16UL
 enum { LARGES, MEDIUMS, SMALLS };
 
-/* Pages of order 0 that page_pool gets at a time; in bulk it needs per-CPU lists. */
+/* Pages of order 0 that page_pool gets at a time. A bulk allocation needs per-CPU lists. */
 #define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
 
 /* What a test works with. */

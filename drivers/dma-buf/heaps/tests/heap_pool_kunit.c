@@ -362,7 +362,7 @@ static int no_chain(struct heap_sgl *sgl)
 	return -ENOMEM;
 }
 
-/* An allocation that fails, with room for three pages. */
+/* Allocate a buffer with room for three pages, which must fail. */
 static int fail_alloc(struct kunit *test, unsigned long len)
 {
 	struct heap_sgl *sgl = heap_test_new_buffer(test, 4);
@@ -374,7 +374,7 @@ static int fail_alloc(struct kunit *test, unsigned long len)
 	return ret;
 }
 
-/* A task that is killed stops, and what was taken for nothing is put back. */
+/* A task that is killed stops, and pages already taken are put back. */
 static void test_alloc_fails(struct kunit *test)
 {
 	long misses;

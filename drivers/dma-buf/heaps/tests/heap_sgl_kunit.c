@@ -22,7 +22,7 @@ static const struct sgl_param {
 	{ "first segment full", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX },
 	{ "two segments", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX + 1 },
 	{ "two segments full", HEAP_SGL_FIRST_MAX, HEAP_SGL_FIRST_MAX + SEGMENT },
-	{ "one expected, many come", 1, SGL_MAX_PAGES },
+	{ "one expected, many added", 1, SGL_MAX_PAGES },
 	{ "one, then no memory", 1, 1, true },
 	{ "two segments, then no memory", 1, 1 + SEGMENT, true },
 };
