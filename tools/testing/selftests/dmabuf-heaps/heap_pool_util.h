@@ -25,7 +25,7 @@
 
 #define NR_HEAP_ORDERS	3
 
-/* What debugfs tells about one order; all values count pages of that order */
+/* The statistics of one order; all values count pages of that order */
 struct heap_order {
 	unsigned int order;
 	long long cached, hits, misses, inflight;
@@ -103,7 +103,7 @@ static inline long long file_value(const char *path, const char *key)
 	return text_value(buf, key);
 }
 
-/* A line of /proc/vmstat, with what the CPUs hold back folded in first */
+/* A line of /proc/vmstat, after the per-CPU counts were folded in */
 static inline long long vmstat_read(const char *key)
 {
 	write_text("/proc/sys/vm/stat_refresh", "1");
@@ -120,7 +120,7 @@ static inline long long meminfo_read(const char *key)
 	return kib < 0 ? kib : kib * 1024;
 }
 
-/* Free page cache or, with "2", slabs and what else has a shrinker; "3" is both */
+/* "1" frees page cache, "2" slabs and all else that has a shrinker, "3" both */
 static inline int drop_kernel_caches(const char *which)
 {
 	return write_text("/proc/sys/vm/drop_caches", which);
@@ -128,7 +128,7 @@ static inline int drop_kernel_caches(const char *which)
 
 /*
  * Bytes that can be reclaimed and are neither page cache nor slab: the heap's.
- * Other users of this counter are few and quiet, MISC_TOLERANCE.
+ * Other users change this counter little; MISC_TOLERANCE allows for them.
  */
 #define MISC_TOLERANCE	(16LL * sysconf(_SC_PAGESIZE))
 
@@ -138,7 +138,7 @@ static inline long long misc_reclaimable(void)
 	       sysconf(_SC_PAGESIZE);
 }
 
-/* As fork(), but the child dies with its parent. */
+/* Like fork(), but the child dies with its parent. */
 static inline pid_t fork_child(void)
 {
 	pid_t pid = fork();
@@ -342,7 +342,7 @@ static inline int heap_params_restore(const struct heap_params *p)
 
 /*
  * Why the tests cannot run here, or NULL if they can. A kernel without pools, or
- * one booted with pooling off, is no failure.
+ * one booted with pooling off, is not a failure.
  */
 static inline const char *heap_missing(struct heap_params *p)
 {

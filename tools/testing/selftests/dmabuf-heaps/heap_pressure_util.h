@@ -57,8 +57,8 @@ struct stamped {
 };
 
 /*
- * Stamp @buf, a buffer with no byte that is not zero. Returns -EFAULT if it
- * cannot be mapped, -EILSEQ if it is not zero.
+ * Stamp @buf, which must be all zero. Returns -EFAULT if it cannot be mapped,
+ * -EILSEQ if it is not zero.
  */
 static inline int stamp_buffer(struct stamped *s, int buf,
 			       unsigned long long stamp)

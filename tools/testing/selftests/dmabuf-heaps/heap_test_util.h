@@ -20,7 +20,7 @@ static inline void expect_near(struct __test_metadata *_metadata, const char *wh
 		TH_LOG("%s: %lld instead of %lld", what, seen, expected);
 }
 
-/* The statistics when the thread has zeroed what was freed, and trimmed the cache */
+/* Wait until the thread has zeroed the queue and trimmed the cache; get statistics */
 static inline struct heap_stats heap_settle(struct __test_metadata *_metadata)
 {
 	struct heap_stats st;
@@ -63,7 +63,7 @@ static inline void heap_end(struct __test_metadata *_metadata,
 		    MISC_TOLERANCE);
 }
 
-/* A new buffer. Every byte of it was zero, and is not any more. */
+/* A new buffer. Every byte was zero, and no longer is. */
 static inline int heap_get(struct __test_metadata *_metadata, int heap,
 			   size_t len)
 {

@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(owner, stamps_survive, 60)
 					i % 7 < 4 ? self->params.queue_limit_mb : 1);
 			break;
 		case KILLED:
-			/* In the middle of whatever it does, and another takes over */
+			/* Kill a worker in the middle of its work; another takes over */
 			kill_child(workers[i % NR_WORKERS]);
 			start(_metadata, i % NR_WORKERS, i, end);
 		}

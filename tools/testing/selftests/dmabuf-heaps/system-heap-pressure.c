@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 	/* A loop that outruns the thread needs no more memory than the limits */
 	least = meminfo_read("MemFree") - pool_limit - queue_limit - 64 * MIB;
 	for (round = 0; round < 24; round++) {
-		/* More than either holds, or one that never fits the queue */
+		/* Close more than either may hold, or a buffer too large for the queue */
 		ASSERT_EQ(0, round % 2 ? hold_and_drop(self->heap, 12 * MIB, 12 * MIB) :
 			     free_mixed(self->heap, 24 * MIB));
 		if (round % 4 == 3)
@@ -176,7 +176,7 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	touch = available / 10 * 9;
 	if (!queued && meminfo_read("HighTotal") < 0)
 		EXPECT_LT(free, touch)
-			TH_LOG("the pool is too small to be asked for");
+			TH_LOG("reclaim would not need the pool: it is too small");
 
 	pid = fork_child();
 	ASSERT_LE(0, pid);

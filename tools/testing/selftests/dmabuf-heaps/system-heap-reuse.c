@@ -88,7 +88,7 @@ TEST_F_TIMEOUT(reuse, each_order, 60)
 	}
 }
 
-/* Whichever way the memory of closed buffers went */
+/* Buffers are zeroed, whatever path their memory took */
 TEST_F_TIMEOUT(reuse, each_way, 60)
 {
 	struct heap_stats before, after;
@@ -98,7 +98,7 @@ TEST_F_TIMEOUT(reuse, each_way, 60)
 		/* The second time, the thread may still work on the first. */
 		use_all_sizes(_metadata, self->heap);
 		use_all_sizes(_metadata, self->heap);
-		/* Zeroed by the thread, and then freed to the page allocator */
+		/* Let the thread zero the pages, then free them */
 		ASSERT_EQ(0, heap_wait_idle());
 		use_all_sizes(_metadata, self->heap);
 		ASSERT_EQ(0, heap_drain());

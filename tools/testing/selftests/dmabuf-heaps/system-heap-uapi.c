@@ -139,12 +139,12 @@ TEST_F_TIMEOUT(uapi, outlives_descriptors, 60)
 		q[MIB - 1] = 'c';
 		_exit(0);
 	}
-	/* The parent's descriptor goes first or last, as it happens */
+	/* The parent may close its descriptor before or after the child */
 	close(buf);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 
-	/* In case the pages were not kept, and are freed with a delay */
+	/* If the pages were wrongly freed, allow for a delay */
 	usleep(50000);
 	buf = heap_alloc(self->heap, MIB);
 	ASSERT_LE(0, buf);
