@@ -19,13 +19,13 @@
 
 #include "heap.h"
 
-/* Allocated between two looks at the machine, or a buffer if that is larger */
+/* Bytes to allocate between two checks; at least one buffer */
 #define STEP		(4 * MIB)
 
-/* Of 10 seconds, percent in which a task waited for memory: the machine is short. */
+/* Memory is short if tasks waited for it in this percentage of the last 10 seconds */
 #define MAX_PRESSURE	10
 
-/* Standard ones, the heap, and what is read meanwhile */
+/* Standard streams, the heap, and files read in the meantime */
 #define OTHER_FILES	16
 
 static const char meminfo[] = "/proc/meminfo";
@@ -48,8 +48,8 @@ static const struct {
 
 static char stats_path[4096];		/* empty if there are no statistics */
 static unsigned long long page_size, buffer_size, queue_limit;
-static unsigned long long start, size;	/* in pool and queue at first; wanted more */
-static unsigned long long slack;	/* that the measure of these may be off */
+static unsigned long long start, size;	/* bytes held at the start; bytes to add */
+static unsigned long long slack;	/* possible error of either */
 static int heap;
 
 static struct buffer {
@@ -79,7 +79,7 @@ static unsigned long long held(void)
 	if (!read_file(stats_path, buf, sizeof(buf)) ||
 	    !find_value(buf, "pool_bytes", &pool) ||
 	    !find_value(buf, "queue_bytes", &queue))
-		errx(FAILED, "%s: cannot be read any more", stats_path);
+		errx(FAILED, "%s: can no longer be read", stats_path);
 	return pool + queue;
 }
 
@@ -205,7 +205,7 @@ static unsigned long long look_at_heap(const char *name)
 	if (access(stats_path, R_OK)) {
 		if (errno == ENOENT && !access(stats_dir, R_OK))
 			errx(FAILED, "%s: the heap has no pool to fill", name);
-		warnx("%s: %s; going by /proc/vmstat, limits are not known",
+		warnx("%s: %s; using /proc/vmstat; the limits are not known",
 		      stats_dir, no_stats());
 		*stats_path = '\0';
 		/* As the heap does by default */

@@ -115,7 +115,7 @@ const char *no_stats(void)
 	struct statfs fs;
 
 	if (errno == EACCES || errno == EPERM)
-		return "only root may look there";
+		return "only root may read it";
 	if (!strncmp(stats_dir, DEBUGFS "/", strlen(DEBUGFS "/")) &&
 	    (statfs(DEBUGFS, &fs) || fs.f_type != DEBUGFS_MAGIC))
 		return "no debugfs; mount -t debugfs none " DEBUGFS;
@@ -154,7 +154,7 @@ int alloc_buffer(int heap, unsigned long long len)
 	if (!ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
 		return data.fd;
 	if (errno == ENOTTY)
-		errx(FAILED, "%s: is not a DMA-BUF heap", wanted_heap ?: "system");
+		errx(FAILED, "%s: not a DMA-BUF heap", wanted_heap ?: "system");
 	return -1;
 }
 

@@ -43,7 +43,7 @@ unsigned long long file_value(const char *path, const char *key);
 
 void print_string(const char *text);	/* for JSON, with quotes */
 
-/* Why there are no statistics in stats_dir, of which errno tells a part */
+/* Explains, partly from errno, why stats_dir has no statistics */
 const char *no_stats(void);
 /* The heap that was asked for, or "system"; stops the program if there is none */
 int open_heap(const char **name);

@@ -18,7 +18,7 @@
 #define WIDTH		8
 #define MAX_ORDERS	8
 
-/* The first ones are what is held now, the others grow. */
+/* The first columns are current values; the others are counters. */
 #define NR_HELD		2
 
 static const struct {
@@ -106,7 +106,7 @@ static void read_stats(const char *path, struct stats *s)
 	file = fopen(path, "r");
 	if (!file)
 		err(FAILED, "%s", path);
-	/* From boot, so that a first difference is one to nothing at boot. */
+	/* Count from boot, so that the first line shows averages since boot. */
 	clock_gettime(CLOCK_BOOTTIME, &ts);
 	s->ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 
@@ -135,7 +135,7 @@ static void read_stats(const char *path, struct stats *s)
 	fclose(file);
 	/* HITS and MISSES have no line of their own. */
 	if (!s->nr_orders || found != ARRAY_SIZE(columns) - 2)
-		errx(FAILED, "%s: in a format that this program does not know", path);
+		errx(FAILED, "%s: unknown format", path);
 }
 
 static void print_group(const char *title, int nr_columns)

@@ -2,8 +2,8 @@
 /*
  * Whether a heap's buffers are zeroed and have one owner; see dma-heap.8
  *
- * Every page of an open buffer is full of a number of its own. What an old page
- * shows is thus not zero, and what two buffers share is not what one has written.
+ * Each page of an open buffer is filled with a unique number. A stale page is thus
+ * not zero, and a shared page has another buffer's number.
  */
 #include <err.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #define NR_BUFFERS	8
 #define SECONDS		60
 
-/* So often all are closed, and the heap gets time to reuse their pages. */
+/* After this many steps all are closed, so that the heap can reuse their pages. */
 #define ROUND		32
 
 static struct buffer {

@@ -4,7 +4,7 @@
  *
  * A record for each way in which a process holds a buffer is collected, and one of
  * no process for each buffer that the kernel lists. Sorted by buffer, the records
- * tell each other what one way does not show. Sorted by process, they make a line.
+ * complete each other. Sorted by process, they are added up.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -151,7 +151,7 @@ static int by_line(const void *a, const void *b)
 	return compare(x->pid, y->pid) ?: strcmp(x->heap, y->heap);
 }
 
-/* What is held once by all comes last. */
+/* Totals come last. */
 static int largest_first(const void *a, const void *b)
 {
 	const struct hold *x = a, *y = b;
@@ -161,8 +161,8 @@ static int largest_first(const void *a, const void *b)
 }
 
 /*
- * Let the first record of each process of a buffer count, and one for all. What the
- * kernel lists counts only if no process holds the buffer.
+ * For each buffer, count the first record of each process, and add one to the totals.
+ * What the kernel lists counts only if no process holds the buffer.
  */
 static void count_once(void)
 {
@@ -306,7 +306,7 @@ int cmd_who(int argc, char **argv)
 		look_at_maps(pid);
 	}
 	closedir(proc);
-	/* Last, so that it has all that was found before and is there yet */
+	/* Read this last, so that it lists every buffer found above that still exists. */
 	listed = look_at_bufinfo();
 	count_once();
 	add_up();

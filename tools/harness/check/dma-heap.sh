@@ -85,7 +85,7 @@ ends 2 "changed" shared test -s ./null
 ends 2 "a buffer of" short test -s ./null
 ends 2 "mmap" closed test -s ./null
 ends 1 "not one buffer" full test -t 1 -s ./null
-ends 1 "is not a DMA-BUF heap" file test -s ./null
+ends 1 "not a DMA-BUF heap" file test -s ./null
 ends 1 "no heap of that name" "" test -s ./none/heap
 [ -e /dev/dma_heap ] || ends 1 "this kernel has no DMA-BUF heaps" "" test
 [ -e /dev/dma_heap ] || ends 1 "this kernel has no DMA-BUF heaps" "" who

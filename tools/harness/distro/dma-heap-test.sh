@@ -161,7 +161,7 @@ ok "stat" run 0 "$(($(stat pool_bytes) >> 10)) " dma-heap stat -s "$heap"
 ok "the pool has what was filled" pool_is 112 16
 ok "fill without rights" nobody 1 "only root or its group may use it" "dma-heap fill 8M -s $heap"
 chmod 666 "/dev/dma_heap/$heap"
-ok "fill by another user" nobody 0 "only root may look there" "dma-heap fill 8M -s $heap"
+ok "fill by another user" nobody 0 "only root may read it" "dma-heap fill 8M -s $heap"
 chmod 600 "/dev/dma_heap/$heap"
 
 heap-hold &
