@@ -9,9 +9,9 @@
 #: make shell         open a shell in a guest
 #:
 #: make quick         KUnit and the selftests in User Mode Linux, after each change
-#: make test          every test; the last line counts them
+#: make test          the tests for a change; the last line counts them
 #: make distro        the tests of the module, on Debian's kernels and one like a phone's
-#: make matrix        make test for every kind of kernel
+#: make matrix        make test on other kinds of kernel
 #: make mutants       break the driver in many ways; a test must notice each
 #: make kcsan         look for data races
 #: make soak          everything at once, for MINUTES=10
@@ -39,7 +39,7 @@
 #+ VERSION=1.2     for make deb, and AUTHOR as above
 #+ V=1 says more, JOBS=N limits builds
 
-# Which kernel, how much to say, how many jobs; empty ones are decided there.
+# The scripts read these, and choose a default for each that is empty.
 export KERNEL ARCH BOOTS V JOBS
 ifeq ($(ARCH),)
 unexport ARCH
