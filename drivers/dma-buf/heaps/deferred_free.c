@@ -7,7 +7,6 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
 #include <linux/vmstat.h>
@@ -16,32 +15,11 @@
 #include "heap_cache.h"
 #include "heap_sgl.h"
 
-/* Base pages that the thread zeroes or frees before the queue has room for others. */
-#define CHUNK_PAGES	(SZ_4M >> PAGE_SHIFT)
-
 /* Pages to dequeue at a time under the queue's spinlock. */
 #define DEQUEUE_MAX	32U
 
 /* Ticks until the thread starts, so that buffers are zeroed together. */
 #define START_DELAY	1
-
-/**
- * struct heap_batch - pages that the thread zeroes together
- * @nr:		pages in @pages
- * @nr_zero:	the same in base pages
- * @nr_pages:	base pages to cache, of @pages and @nr_fetch
- * @nr_fetch:	[node] single pages to fetch in place of freed ones
- * @pages:	head pages; the last one may take the batch past %HEAP_ZERO_BATCH base pages
- * @map:	for heap_zero_pages()
- */
-struct heap_batch {
-	unsigned int nr;
-	unsigned int nr_zero;
-	unsigned int nr_pages;
-	unsigned int *nr_fetch;
-	struct page *pages[HEAP_ZERO_BATCH];
-	struct page *map[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
-};
 
 static void deferred_free_account(struct deferred_free *queue, int nid,
 				  long nr_pages)
@@ -51,20 +29,20 @@ static void deferred_free_account(struct deferred_free *queue, int nid,
 }
 
 static void deferred_free_account_buffer(struct deferred_free *queue,
-					 struct heap_sgl *sgl)
+					 struct heap_sgl *sgl, int sign)
 {
 	struct scatterlist *sg;
 	int i;
 
 	if (nr_online_nodes == 1) {
 		deferred_free_account(queue, page_to_nid(sg_page(sgl->first)),
-				      sgl->nr_pages);
+				      sign * (long)sgl->nr_pages);
 		return;
 	}
 
 	for_each_sgtable_sg(&sgl->table, sg, i)
 		deferred_free_account(queue, page_to_nid(sg_page(sg)),
-				      sg->length >> PAGE_SHIFT);
+				      sign * (long)(sg->length >> PAGE_SHIFT));
 }
 
 static void deferred_free_uncount(struct deferred_free *queue,
@@ -75,12 +53,6 @@ static void deferred_free_uncount(struct deferred_free *queue,
 	queue->low = min(queue->low, queue->nr_pages);
 }
 
-static void heap_sgl_free(struct deferred_free *queue, struct heap_sgl *sgl)
-{
-	heap_sgl_fini(sgl);
-	queue->free_buffer(sgl);
-}
-
 /*
  * Take the buffer off the list if it has no more pages. The caller frees the returned
  * buffer after it has dropped the lock.
@@ -89,7 +61,7 @@ static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 					     struct heap_sgl *sgl)
 {
 	lockdep_assert_held(&queue->lock);
-	if (sgl->nr_left)
+	if (sgl->table.orig_nents)
 		return NULL;
 
 	list_del(&sgl->node);
@@ -109,7 +81,7 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 
 	scoped_guard(spinlock, &queue->lock) {
 		sgl = list_first_entry_or_null(&queue->buffers, typeof(*sgl), node);
-		while (sgl && sgl->nr_left && done < nr_pages && nr < DEQUEUE_MAX) {
+		while (sgl && sgl->table.orig_nents && done < nr_pages && nr < DEQUEUE_MAX) {
 			pages[nr] = heap_sgl_pop(sgl);
 			done += compound_nr(pages[nr++]);
 		}
@@ -117,44 +89,38 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 			empty = deferred_free_remove(queue, sgl);
 	}
 	if (empty)
-		heap_sgl_free(queue, empty);
+		heap_sgl_fini(empty);
 
 	return nr;
 }
 
-/* Zero and cache the batch, and fetch single pages in place of freed ones. */
-static void heap_batch_flush(struct deferred_free *queue)
+/* Zero and cache the batch. The pages dequeued for it leave the queue only now. */
+static void deferred_free_flush(struct deferred_free *queue)
 {
-	struct heap_batch *batch = queue->batch;
-	bool zeroed = true;
-	unsigned int i;
-	int nid;
+	bool direct = READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT;
+	unsigned int nr = queue->nr_batch, i, n;
+	struct page *page;
+	bool zeroed;
 
-	if (READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT) {
-		for (i = 0; i < batch->nr; i++)
-			heap_zero_direct(batch->pages[i]);
-	} else if (batch->nr) {
-		zeroed = heap_zero_pages(batch->pages, batch->nr, batch->map);
-	}
-
-	if (zeroed) {
-		heap_cache_put(queue->cache, batch->pages, batch->nr);
-		atomic_long_add(batch->nr_zero, &queue->zeroed);
-	} else {
+	zeroed = direct || !nr || heap_zero_pages(queue->batch, nr);
+	for (i = 0; i < nr; i += n) {
+		page = queue->batch[i];
+		n = compound_nr(page);
+		if (direct)
+			heap_zero_direct(page);
 		/* Pages that could not be zeroed must not be reused. */
-		for (i = 0; i < batch->nr; i++)
-			heap_cache_free_page(queue->cache, batch->pages[i]);
-		atomic_long_add(batch->nr_zero, &queue->zero_failed);
+		if (zeroed)
+			heap_cache_put(queue->cache, page);
+		else
+			heap_cache_free_page(queue->cache, page);
 	}
-
-	for_each_node_state(nid, N_MEMORY) {
-		heap_cache_fetch(queue->cache, nid, HEAP_NR_ORDERS - 1,
-				 batch->nr_fetch[nid]);
-		batch->nr_fetch[nid] = 0;
-	}
-	batch->nr = 0;
-	batch->nr_zero = 0;
-	batch->nr_pages = 0;
+	atomic_long_add(nr, zeroed ? &queue->zeroed : &queue->zero_failed);
+	/* The limit may be lower now. */
+	heap_cache_trim(queue->cache);
+	scoped_guard(spinlock, &queue->lock)
+		deferred_free_uncount(queue, queue->nr_dequeued);
+	queue->nr_batch = 0;
+	queue->nr_dequeued = 0;
 }
 
 /* Whether the page is not poisoned, and nobody else can dirty it after zeroing. */
@@ -165,68 +131,46 @@ static bool heap_page_usable(struct page *page)
 
 /*
  * Add the page to the batch, or free it. If no bin owns it, fetch another page in its
- * place. A large one is fetched at once, while there is a free block of its order.
+ * place at once, while there is a free block of its order.
  */
-static void heap_batch_add(struct deferred_free *queue, struct page *page)
+static void deferred_free_work_on(struct deferred_free *queue, struct page *page)
 {
-	struct heap_batch *batch = queue->batch;
-	unsigned int i = heap_cache_index(page), nr_pages = compound_nr(page);
+	struct heap_cache *cache = queue->cache;
+	unsigned int i = heap_cache_index(page);
 	int nid = page_to_nid(page);
-	bool fetch = false;
 
-	if (heap_page_usable(page) &&
-	    heap_cache_make_room(queue->cache, page, batch->nr_pages)) {
-		if (heap_cache_owns(page)) {
-			batch->nr_pages += nr_pages;
-			batch->nr_zero += nr_pages;
-			batch->pages[batch->nr++] = page;
-			return;
-		}
-		fetch = true;
-	}
-	heap_cache_free_page(queue->cache, page);
-	if (!fetch)
-		return;
-	if (heap_orders[i]) {
-		heap_cache_fetch(queue->cache, nid, i, 1);
+	deferred_free_account(queue, nid, -(long)compound_nr(page));
+	queue->nr_dequeued += compound_nr(page);
+	if (!heap_page_usable(page) ||
+	    !heap_cache_make_room(cache, page, queue->nr_batch)) {
+		heap_cache_free_page(cache, page);
+	} else if (heap_cache_owns(page)) {
+		queue->batch[queue->nr_batch] = page;
+		queue->nr_batch += compound_nr(page);
 	} else {
-		batch->nr_pages++;
-		batch->nr_fetch[nid]++;
+		heap_cache_free_page(cache, page);
+		heap_cache_fetch(cache, nid, i);
 	}
 }
 
-/* Zero or free about @nr_pages base pages. Returns how many it processed. */
-static unsigned long deferred_free_run(struct deferred_free *queue,
-				       unsigned long nr_pages)
+/* Zero or free at least @nr_pages base pages, if as many are queued. */
+static void deferred_free_run(struct deferred_free *queue, unsigned long nr_pages)
 {
-	struct heap_batch *batch = queue->batch;
 	struct page *pages[DEQUEUE_MAX];
-	unsigned long done = 0;
+	unsigned long done = 0, want;
 	unsigned int nr, i;
 
-	while (done < nr_pages) {
-		nr = deferred_free_dequeue(queue, pages,
-					   umin(nr_pages - done,
-						HEAP_ZERO_BATCH - batch->nr_pages));
-		if (!nr)
-			break;
+	do {
+		want = umin(nr_pages - done, HEAP_ZERO_BATCH - queue->nr_dequeued);
+		nr = deferred_free_dequeue(queue, pages, want);
 		for (i = 0; i < nr; i++) {
-			deferred_free_account(queue, page_to_nid(pages[i]),
-					      -(long)compound_nr(pages[i]));
 			done += compound_nr(pages[i]);
-			heap_batch_add(queue, pages[i]);
+			deferred_free_work_on(queue, pages[i]);
 		}
-		if (batch->nr_pages >= HEAP_ZERO_BATCH)
-			heap_batch_flush(queue);
+		if (!nr || done >= nr_pages || queue->nr_dequeued >= HEAP_ZERO_BATCH)
+			deferred_free_flush(queue);
 		cond_resched();
-	}
-	heap_batch_flush(queue);
-	/* The limit may be lower now. */
-	heap_cache_trim(queue->cache);
-	scoped_guard(spinlock, &queue->lock)
-		deferred_free_uncount(queue, done);
-
-	return done;
+	} while (nr && done < nr_pages);
 }
 
 /*
@@ -255,19 +199,10 @@ static unsigned long deferred_free_look(struct deferred_free *queue)
 static void deferred_free_work(struct kthread_work *work)
 {
 	struct deferred_free *queue;
-	unsigned long done;
 
 	queue = container_of(work, struct deferred_free, work.work);
-	if (!queue->due)
-		queue->due = deferred_free_look(queue);
-	/* Work on one chunk at a time, so that a flush waits for one at most. */
-	done = deferred_free_run(queue, umin(queue->due, CHUNK_PAGES));
-	queue->due = done < queue->due ? queue->due - done : 0;
-	if (!done)
-		queue->due = 0;
-	if (queue->due)
-		deferred_free_kick(queue);
-	else if (deferred_free_pages(queue))
+	deferred_free_run(queue, deferred_free_look(queue));
+	if (deferred_free_pages(queue))
 		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
 }
 
@@ -289,7 +224,7 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
 
 	scoped_guard(spinlock, &queue->lock) {
 		before = queue->nr_pages;
-		if (before > limit || nr_pages > limit - before)
+		if (before + nr_pages > limit)
 			return false;
 		sgl->closed_by = current->tgid;
 		list_add_tail(&sgl->node, &queue->buffers);
@@ -322,49 +257,20 @@ static bool deferred_free_enqueue(struct deferred_free *queue, struct heap_sgl *
  */
 void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
 {
-	struct scatterlist *sg;
 	struct page *page;
-	int i;
 
 	if (READ_ONCE(queue->cache->limit)) {
 		/* Account the buffer before the thread can see it. */
-		deferred_free_account_buffer(queue, sgl);
+		deferred_free_account_buffer(queue, sgl, 1);
 		if (deferred_free_enqueue(queue, sgl))
 			return;
-
-		for_each_sgtable_sg(&sgl->table, sg, i)
-			deferred_free_account(queue, page_to_nid(sg_page(sg)),
-					      -(long)(sg->length >> PAGE_SHIFT));
+		deferred_free_account_buffer(queue, sgl, -1);
 		atomic_long_add(sgl->nr_pages, &queue->refused);
 	}
 
 	while ((page = heap_sgl_pop(sgl)))
 		heap_cache_free_page(queue->cache, page);
-	heap_sgl_free(queue, sgl);
-}
-
-/**
- * deferred_free_missed - record that an allocation got new memory
- * @queue:	the queue
- *
- * The first such allocation while pages are queued lets the cache grow to what
- * is in use. From then on the thread is behind. It has caught up when it looks
- * at the queue and fewer than two buffers were reused since its last look.
- *
- * Return: whether the allocation should use deferred_free_reuse() from now on.
- */
-bool deferred_free_missed(struct deferred_free *queue)
-{
-	bool behind;
-
-	if (!deferred_free_pages(queue))
-		return false;
-
-	guard(spinlock)(&queue->lock);
-	behind = queue->behind;
-	WRITE_ONCE(queue->behind, queue->nr_pages);
-
-	return behind;
+	heap_sgl_fini(sgl);
 }
 
 /**
@@ -396,9 +302,9 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
 		if (own && sgl->closed_by != current->tgid)
 			return 0;
-		while (sgl->nr_left && n < nr && n < DEQUEUE_MAX &&
-		       sgl->pop->length == PAGE_SIZE << order &&
-		       page_to_nid(sg_page(sgl->pop)) == nid)
+		while (sgl->table.orig_nents && n < nr && n < DEQUEUE_MAX &&
+		       sgl->table.sgl->length == PAGE_SIZE << order &&
+		       page_to_nid(sg_page(sgl->table.sgl)) == nid)
 			pages[n++] = heap_sgl_pop(sgl);
 		if (!n)
 			return 0;
@@ -408,7 +314,7 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 	}
 	deferred_free_account(queue, nid, -((long)n << order));
 	if (empty)
-		heap_sgl_free(queue, empty);
+		heap_sgl_fini(empty);
 
 	for (i = 0; i < n; i++) {
 		if (!heap_page_usable(pages[i])) {
@@ -428,7 +334,7 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
  * @queue:	the queue
  * @nr_pages:	base pages
  *
- * Context: any task context, also in reclaim. Takes spinlocks only.
+ * Context: any task context, also in reclaim. Takes spinlocks only, may reschedule.
  * Return: base pages freed.
  */
 unsigned long deferred_free_shrink(struct deferred_free *queue,
@@ -439,6 +345,7 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 	unsigned int nr, i;
 
 	while (done < nr_pages) {
+		cond_resched();
 		nr = deferred_free_dequeue(queue, pages, nr_pages - done);
 		if (!nr)
 			break;
@@ -461,7 +368,6 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
  * @name:	of the heap
  * @cache:	where zeroed pages go
  * @method:	see heap_pool_create()
- * @free_buffer: likewise
  *
  * The queue takes nothing until its limit is set.
  *
@@ -470,39 +376,26 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
  */
 struct deferred_free *deferred_free_create(const char *name,
 					   struct heap_cache *cache,
-					   const enum heap_zero_method *method,
-					   void (*free_buffer)(struct heap_sgl *sgl))
+					   const enum heap_zero_method *method)
 {
 	struct deferred_free *queue;
-	struct heap_batch *batch;
 
 	queue = kzalloc(struct_size(queue, queued, nr_node_ids), GFP_KERNEL);
-	batch = kzalloc_obj(*batch);
-	if (!queue || !batch)
-		goto err_free;
-	batch->nr_fetch = kcalloc(nr_node_ids, sizeof(*batch->nr_fetch), GFP_KERNEL);
-	if (!batch->nr_fetch)
-		goto err_free;
+	if (!queue)
+		return NULL;
 
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->buffers);
 	queue->cache = cache;
 	queue->method = method;
-	queue->free_buffer = free_buffer;
-	queue->batch = batch;
 	kthread_init_delayed_work(&queue->work, deferred_free_work);
 	queue->worker = kthread_run_worker(0, "dma-heap-%s", name);
-	if (IS_ERR(queue->worker))
-		goto err_free_fetch;
+	if (IS_ERR(queue->worker)) {
+		kfree(queue);
+		return NULL;
+	}
 
 	return queue;
-
-err_free_fetch:
-	kfree(batch->nr_fetch);
-err_free:
-	kfree(batch);
-	kfree(queue);
-	return NULL;
 }
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -4,8 +4,8 @@
  *
  * A thread zeroes their pages, a batch at a time, and puts them into the cache, oldest
  * buffer first. Pages that no bin owns or that the cache has no room for are freed
- * unzeroed; under memory pressure all are. If the thread is behind,
- * allocations reuse the pages of the newest buffer.
+ * unzeroed; under memory pressure all are. If the thread is behind, allocations reuse the
+ * pages of the newest buffer.
  *
  * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
  * its last page is dequeued, so that reclaim can free the rest. A shrinker that finds
@@ -20,10 +20,9 @@
 #include <linux/list.h>
 #include <linux/spinlock.h>
 
+#include "heap_cache.h"
 #include "heap_zero.h"
 
-struct heap_batch;
-struct heap_cache;
 struct heap_sgl;
 struct scatterlist;
 
@@ -37,14 +36,15 @@ struct scatterlist;
  *		buffer was queued while @work was idle
  * @nr_reused:	buffers reused since the thread last looked at the queue
  * @behind:	allocations got new memory though pages were queued
- * @due:	base pages that the thread has to work on before it looks again
  * @limit:	for @nr_pages; may change at any time
  * @cache:	where zeroed pages go
- * @free_buffer: see heap_pool_create()
- * @method:	likewise
+ * @method:	see heap_pool_create()
  * @worker:	the thread
  * @work:	what it does
- * @batch:	pages that it zeroes together
+ * @batch:	pages that it zeroes together: each head page, then room for its tail pages;
+ *		the last one may take the batch past %HEAP_ZERO_BATCH base pages
+ * @nr_batch:	base pages in @batch
+ * @nr_dequeued: base pages dequeued since @batch was empty
  * @zeroed:	base pages that the thread zeroed; all counters are in base pages
  * @zero_failed: pages that were freed because they could not be mapped
  * @refused:	pages freed by the closing task, as the queue was full
@@ -59,15 +59,15 @@ struct deferred_free {
 	unsigned long low;
 	unsigned int nr_reused;
 	bool behind;
-	unsigned long due;
 	unsigned long limit;
 
 	struct heap_cache *cache;
-	void (*free_buffer)(struct heap_sgl *sgl);
 	const enum heap_zero_method *method;
 	struct kthread_worker *worker;
 	struct kthread_delayed_work work;
-	struct heap_batch *batch;
+	struct page *batch[HEAP_ZERO_BATCH + HEAP_MAX_PAGES - 1];
+	unsigned int nr_batch;
+	unsigned int nr_dequeued;
 
 	atomic_long_t zeroed;
 	atomic_long_t zero_failed;
@@ -78,11 +78,9 @@ struct deferred_free {
 
 struct deferred_free *deferred_free_create(const char *name,
 					   struct heap_cache *cache,
-					   const enum heap_zero_method *method,
-					   void (*free_buffer)(struct heap_sgl *sgl));
+					   const enum heap_zero_method *method);
 
 void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl);
-bool deferred_free_missed(struct deferred_free *queue);
 unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 				 unsigned int order, bool own,
 				 struct scatterlist *sg, unsigned int nr);
@@ -95,6 +93,16 @@ static inline unsigned long
 deferred_free_pages(const struct deferred_free *queue)
 {
 	return READ_ONCE(queue->nr_pages);
+}
+
+/*
+ * Record that an allocation got new memory. If pages are queued, the thread is behind
+ * until it looks at the queue and fewer than two buffers were reused since its last look.
+ */
+static inline void deferred_free_missed(struct deferred_free *queue)
+{
+	if (deferred_free_pages(queue))
+		WRITE_ONCE(queue->behind, true);
 }
 
 #endif /* _DMABUF_DEFERRED_FREE_H */

@@ -8,7 +8,6 @@
 #include <linux/minmax.h>
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <kunit/static_stub.h>
@@ -19,11 +18,8 @@
 /* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Entries of a page_pool, which allows 16384. STORE_MIN entries take 8 KiB. */
-#define STORE_MIN	1024UL
-#define STORE_MAX	16384UL
-/* ptr_ring frees slots in batches of two cache lines, each up to 256 bytes. */
-#define STORE_SLACK	64
+/* Cached pages of a bin: page_pool allows so many entries, and its cache holds 128 more. */
+#define STORE_MAX	16384U
 
 /* Pages to move each time a bin's lock is held; fewer in reclaim, which has little stack. */
 #define HOLD_PAGES	64U
@@ -53,13 +49,16 @@ static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
 }
 
 /*
- * This is the only reader of page_pool's private counters. page_pool exports no way to
- * ask how many pages it has handed out, or how many a bulk allocation has added.
+ * How many pages a page_pool owns, or, with @spare, how many a bulk allocation has left
+ * in it. This is the only reader of page_pool's private members. page_pool exports no
+ * way to ask for either.
  */
-static u32 heap_pp_pages(const struct page_pool *pp, bool released)
+static u32 heap_pp_pages(const struct page_pool *pp, bool spare)
 {
-	return pp->pages_state_hold_cnt -
-	       (released ? atomic_read(&pp->pages_state_release_cnt) : 0);
+	if (spare)
+		return pp->alloc.count;
+
+	return pp->pages_state_hold_cnt - atomic_read(&pp->pages_state_release_cnt);
 }
 
 /* If @store were empty, page_pool would allocate a new page, which it would zero. */
@@ -240,7 +239,7 @@ void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
 /* Pages that reclaim has freed count as if they were still cached. */
 static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 {
-	WRITE_ONCE(bin->reclaimed, min(bin->reclaimed + nr, bin->max_cached));
+	WRITE_ONCE(bin->reclaimed, min(bin->reclaimed + nr, STORE_MAX));
 	bin->reclaimed_at = jiffies;
 	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
 }
@@ -258,86 +257,62 @@ void heap_cache_reclaimed(struct heap_cache *cache, struct page *page)
 	heap_bin_add_reclaimed(bin, 1);
 }
 
-static unsigned int heap_bin_put(struct heap_cache *cache, struct heap_bin *bin,
-				 struct page **pages, unsigned int nr)
+/**
+ * heap_cache_put - cache a zeroed page
+ * @cache:	the cache
+ * @page:	head page
+ *
+ * A page that no bin owns, or for which the page_pool has no room, is freed. The caller
+ * enforces the limit.
+ *
+ * Context: process context. Sleeps only on PREEMPT_RT.
+ */
+void heap_cache_put(struct heap_cache *cache, struct page *page)
 {
-	unsigned int cached = 0, i;
+	struct heap_bin *bin = heap_cache_bin(cache, page);
 	u32 owned;
 
-	/* Disable softirqs once; page_pool would do so for each page. */
-	spin_lock_bh(&bin->lock);
-	owned = heap_pp_pages(bin->store, true);
-	nr = min(nr, HOLD_PAGES);
-	for (i = 0; i < nr && heap_cache_bin(cache, pages[i]) == bin; i++) {
-		if (bin->cached + cached == bin->max_cached)
-			break;
-		page_pool_put_full_page(bin->store, pages[i], true);
-		cached++;
+	if (!heap_cache_owns(page) || READ_ONCE(bin->cached) >= STORE_MAX) {
+		heap_cache_free_page(cache, page);
+		return;
 	}
-	/* page_pool has released those that somebody else holds. */
-	cached -= owned - heap_pp_pages(bin->store, true);
-	heap_bin_add(cache, bin, cached);
+
+	guard(spinlock_bh)(&bin->lock);
+	owned = heap_pp_pages(bin->store, false);
+	page_pool_put_full_page(bin->store, page, true);
+	/* page_pool releases a page that somebody else holds. */
+	if (owned != heap_pp_pages(bin->store, false))
+		return;
+	heap_bin_add(cache, bin, 1);
 	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
-	spin_unlock_bh(&bin->lock);
-	/* The page_pool is full. */
-	if (!i)
-		heap_cache_free_page(cache, pages[i++]);
-
-	return i;
 }
 
-/**
- * heap_cache_put - cache zeroed pages
- * @cache:	the cache
- * @pages:	head pages that bins own
- * @nr:		how many
- *
- * Pages that the page_pool has no room for are freed. The caller enforces the limit.
- *
- * Context: may sleep.
- */
-void heap_cache_put(struct heap_cache *cache, struct page **pages, unsigned int nr)
+static unsigned long heap_bin_shrink(struct heap_cache *cache, struct heap_bin *bin,
+				     unsigned long nr_pages)
 {
-	unsigned int done;
-
-	for (; nr; pages += done, nr -= done) {
-		done = heap_bin_put(cache, heap_cache_bin(cache, pages[0]), pages,
-				    nr);
-		cond_resched();
-	}
-}
-
-static unsigned long heap_bin_shrink(struct heap_cache *cache,
-				     struct heap_bin *bin, unsigned long nr_pages,
-				     bool reclaim)
-{
-	unsigned long nr = nr_pages ? ((nr_pages - 1) >> bin->order) + 1 : 0;
 	struct page *pages[SHRINK_PAGES];
 	unsigned long done = 0;
-	unsigned int want, n, i;
+	unsigned int n, i;
 
-	while (done < nr && READ_ONCE(bin->cached)) {
+	while (done < nr_pages && READ_ONCE(bin->cached)) {
 		spin_lock(&bin->lock);
-		want = umin(umin(nr - done, SHRINK_PAGES), bin->cached);
-		for (n = 0; n < want; n++) {
+		for (n = 0; done < nr_pages && n < min(bin->cached, SHRINK_PAGES); n++) {
 			pages[n] = heap_bin_take_one(bin);
 			if (!pages[n])
 				break;
+			done += 1UL << bin->order;
 		}
 		heap_bin_add(cache, bin, -(int)n);
-		if (reclaim)
-			heap_bin_add_reclaimed(bin, n);
-		else
-			bin->peak -= min(bin->peak, n);
+		heap_bin_add_reclaimed(bin, n);
 		spin_unlock(&bin->lock);
 		if (!n)
 			break;
 		for (i = 0; i < n; i++)
 			heap_cache_free_page(cache, pages[i]);
-		done += n;
+		cond_resched();
 	}
 
-	return done << bin->order;
+	return done;
 }
 
 static long heap_cache_excess(const struct heap_cache *cache)
@@ -347,7 +322,6 @@ static long heap_cache_excess(const struct heap_cache *cache)
 
 static bool heap_bin_create_pools(struct heap_bin *bin)
 {
-	unsigned long fits = node_present_pages(bin->nid) >> bin->order;
 	struct page_pool_params params = {
 		.order = bin->order,
 		.nid = bin->nid,
@@ -357,13 +331,11 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 
 	if (bin->source)
 		return true;
-	if (bin->order > MAX_PAGE_ORDER)
-		return false;
 
 	source = page_pool_create(&params);
 	if (IS_ERR(source))
 		return false;
-	params.pool_size = clamp(fits, STORE_MIN, STORE_MAX);
+	params.pool_size = STORE_MAX;
 	store = page_pool_create(&params);
 	if (IS_ERR(store)) {
 		page_pool_destroy(source);
@@ -373,54 +345,50 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 	scoped_guard(spinlock, &bin->lock) {
 		bin->source = source;
 		bin->store = store;
-		bin->max_cached = params.pool_size - STORE_SLACK;
 	}
 
 	return true;
 }
 
 /**
- * heap_cache_fetch - cache new pages from the page allocator
+ * heap_cache_fetch - cache a new page from the page allocator
  * @cache:	the cache
  * @nid:	the node
  * @i:		index into heap_orders
- * @nr:		how many; may fetch more of order 0, which page_pool allocates in bulk
+ *
+ * page_pool allocates single pages in bulk. No page stays in the source, where reclaim
+ * cannot find it. Pages that the limit allows are cached, and as many later calls
+ * fetch nothing. The others are freed.
  *
  * Context: the heap's thread only. May sleep.
  */
-void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
-		      unsigned int nr)
+void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i)
 {
 	struct heap_bin *bin = &cache->bin[nid][i];
-	struct page **pages = cache->fetched;
-	unsigned int n;
-	long excess;
-	u32 before;
+	struct page *page;
+	bool due = true;
 
-	while (nr && heap_bin_create_pools(bin)) {
-		before = heap_pp_pages(bin->source, false);
-		n = 0;
-		/* Take every page of a bulk allocation out of the page_pool. */
-		do {
-			pages[n] = page_pool_alloc_pages(bin->source, BIN_GFP);
-			if (!pages[n])
-				break;
-			n++;
-		} while (n < ARRAY_SIZE(cache->fetched) &&
-			 n != heap_pp_pages(bin->source, false) - before);
-		if (!n)
-			break;
-		heap_cache_put(cache, pages, n);
-		excess = heap_cache_excess(cache);
-		if (n > nr && excess > 0)
-			heap_bin_shrink(cache, bin, umin(excess, n - nr), false);
-		nr -= min(nr, n);
+	/* Fewer are left if some were taken or reclaimed. */
+	bin->ahead = min(bin->ahead, READ_ONCE(bin->cached));
+	if (bin->ahead) {
+		bin->ahead--;
+		return;
 	}
-}
+	if (!heap_bin_create_pools(bin))
+		return;
 
-static unsigned long heap_bin_pages(const struct heap_bin *bin)
-{
-	return (unsigned long)READ_ONCE(bin->cached) << bin->order;
+	do {
+		page = page_pool_alloc_pages(bin->source, BIN_GFP);
+		if (!page)
+			return;
+		if (due || heap_cache_excess(cache) < 0) {
+			heap_cache_put(cache, page);
+			bin->ahead += !due;
+		} else {
+			heap_cache_free_page(cache, page);
+		}
+		due = false;
+	} while (heap_pp_pages(bin->source, true));
 }
 
 /* Cached pages that nobody has used for a while, in base pages. */
@@ -428,7 +396,12 @@ static unsigned long heap_bin_idle(const struct heap_bin *bin)
 {
 	unsigned int used = heap_bin_used(bin), cached = READ_ONCE(bin->cached);
 
-	return cached > used ? (unsigned long)(cached - used) << bin->order : 0;
+	return (unsigned long)(cached - min(cached, used)) << bin->order;
+}
+
+static unsigned long heap_bin_pages(const struct heap_bin *bin)
+{
+	return (unsigned long)READ_ONCE(bin->cached) << bin->order;
 }
 
 /**
@@ -441,17 +414,16 @@ void heap_cache_count(const struct heap_cache *cache, int nid,
 		      struct heap_count *count)
 {
 	const struct heap_bin *bin = cache->bin[nid];
-	unsigned long idle, cached, used;
+	unsigned long cached, used;
 	unsigned int i;
 
 	memset(count, 0, sizeof(*count));
 	for (i = 0; i < HEAP_NR_ORDERS; i++, bin++) {
-		used = (unsigned long)heap_bin_used(bin) << bin->order;
 		cached = heap_bin_pages(bin);
-		idle = cached > used ? cached - used : 0;
-		count->cached += cached;
-		count->idle += idle;
-		count->lacking += used > cached ? used - cached : 0;
+		used = (unsigned long)heap_bin_used(bin) << bin->order;
+		count->idle += cached - min(cached, used);
+		count->used += min(cached, used);
+		count->lacking += used - min(cached, used);
 	}
 }
 
@@ -461,7 +433,7 @@ static unsigned long heap_cache_pages(const struct heap_cache *cache, int nid)
 
 	heap_cache_count(cache, nid, &count);
 
-	return count.cached;
+	return count.idle + count.used;
 }
 
 /**
@@ -484,7 +456,7 @@ unsigned long heap_cache_shrink(struct heap_cache *cache, int nid,
 		nr = nr_pages - freed;
 		if (!used)
 			nr = min(nr, heap_bin_idle(bin));
-		freed += heap_bin_shrink(cache, bin, nr, true);
+		freed += heap_bin_shrink(cache, bin, nr);
 	}
 
 	return freed;
@@ -514,7 +486,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 	long excess, worth_less = 0;
 
 	/* The page_pool has no slot, however much the limit allows. */
-	if (bins[i].source && READ_ONCE(bins[i].cached) >= bins[i].max_cached)
+	if (READ_ONCE(bins[i].cached) >= STORE_MAX)
 		return false;
 	excess = heap_cache_excess(cache) + nr_pages;
 	if (excess <= 0)
@@ -538,8 +510,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 	if (excess > 0 && worth_less < excess)
 		return false;
 	while (j-- && excess > 0)
-		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]),
-					  false);
+		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));
 
 	return excess <= 0;
 }
@@ -553,25 +524,17 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 void heap_cache_trim(struct heap_cache *cache)
 {
 	unsigned long share = READ_ONCE(cache->limit) / num_node_state(N_MEMORY);
-	unsigned int i = HEAP_NR_ORDERS;
-	unsigned long freed;
+	unsigned long theirs;
 	long excess;
 	int nid;
 
-	while (i--) {
-		for_each_node_state(nid, N_MEMORY) {
-			do {
-				excess = heap_cache_excess(cache);
-				if (excess <= 0)
-					return;
-				if (heap_cache_pages(cache, nid) <= share)
-					break;
-				cond_resched();
-				excess = min(excess, SZ_4M >> PAGE_SHIFT);
-				freed = heap_bin_shrink(cache, &cache->bin[nid][i],
-							excess, false);
-			} while (freed);
-		}
+	for_each_node_state(nid, N_MEMORY) {
+		excess = heap_cache_excess(cache);
+		if (excess <= 0)
+			return;
+		theirs = heap_cache_pages(cache, nid);
+		if (theirs > share)
+			heap_cache_shrink(cache, nid, umin(excess, theirs - share), true);
 	}
 }
 
@@ -586,8 +549,8 @@ unsigned int heap_cache_inflight(struct heap_bin *bin)
 	guard(spinlock)(&bin->lock);
 
 	/* A page that @store released is counted there, not in @source. */
-	return bin->source ? heap_pp_pages(bin->source, true) +
-			     heap_pp_pages(bin->store, true) - bin->cached : 0;
+	return bin->source ? heap_pp_pages(bin->source, false) +
+			     heap_pp_pages(bin->store, false) - bin->cached : 0;
 }
 
 /**

@@ -31,15 +31,15 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
 
 /**
  * struct heap_bin - cached pages of one order on one node
- * @lock:	protects the members below, except @source, @order and @nid
+ * @lock:	protects the members below, except @source, @order, @nid and @ahead
  * @source:	allocates pages and owns them; %NULL until the first is fetched
  * @store:	holds the cached pages
  * @order:	order of the pages
  * @nid:	their node
  * @cached:	pages in @store
- * @max_cached:	how many fit into @store
- * @reclaimed:	pages that reclaim has freed lately and nobody has missed yet
- * @reclaimed_at: when reclaim freed the last one, in jiffies
+ * @ahead:	cached pages that a bulk allocation got beyond the one asked for
+ * @reclaimed:	cached pages that were freed lately and nobody has missed yet
+ * @reclaimed_at: when the last of them was freed, in jiffies
  * @peak:	the highest sum of @cached and @reclaimed since @since
  * @used:	the largest drop of that sum below @peak since @since
  * @used_before: the same for the period before @since
@@ -52,7 +52,7 @@ struct heap_bin {
 	unsigned int order;
 	int nid;
 	unsigned int cached;
-	unsigned int max_cached;
+	unsigned int ahead;
 	unsigned int reclaimed;
 	unsigned long reclaimed_at;
 	unsigned int peak;
@@ -65,25 +65,23 @@ struct heap_bin {
  * struct heap_cache - all bins of a heap
  * @nr_pages:	base pages cached
  * @limit:	for @nr_pages; 0 turns the cache off
- * @fetched:	pages of one bulk allocation, for the thread; too many for its stack
  * @bin:	[node][index into heap_orders]
  */
 struct heap_cache {
 	atomic_long_t nr_pages;
 	unsigned long limit;
-	struct page *fetched[PP_ALLOC_CACHE_REFILL];
 	struct heap_bin bin[][HEAP_NR_ORDERS];
 };
 
 /**
  * struct heap_count - cached memory of a node, in base pages
- * @cached:	all cached pages
  * @idle:	cached pages that nobody has taken lately
+ * @used:	all other cached pages
  * @lacking:	pages that were taken lately and have not been cached since
  */
 struct heap_count {
-	unsigned long cached;
 	unsigned long idle;
+	unsigned long used;
 	unsigned long lacking;
 };
 
@@ -91,10 +89,8 @@ struct heap_cache *heap_cache_create(void);
 
 unsigned int heap_cache_take(struct heap_cache *cache, int nid, unsigned int i,
 			     struct scatterlist *sg, unsigned int nr);
-void heap_cache_put(struct heap_cache *cache, struct page **pages,
-		    unsigned int nr);
-void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i,
-		      unsigned int nr);
+void heap_cache_put(struct heap_cache *cache, struct page *page);
+void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i);
 void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
 		       unsigned int nr);
 void heap_cache_reclaimed(struct heap_cache *cache, struct page *page);
@@ -110,12 +106,7 @@ void heap_cache_trim(struct heap_cache *cache);
 unsigned int heap_cache_inflight(struct heap_bin *bin);
 bool heap_cache_poisoned(struct page *page);
 
-/**
- * heap_cache_index - which of a node's bins a page belongs to
- * @page:	head page
- *
- * Return: index into heap_orders.
- */
+/* Returns the index into heap_orders of a head page. */
 static inline unsigned int heap_cache_index(struct page *page)
 {
 	unsigned int order = compound_order(page), i = 0;

@@ -63,23 +63,15 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 
 static void drain_all(struct heap_pool *pool)
 {
-	struct shrink_control sc = { };
-	struct shrinker *shrinker;
-	unsigned int i;
+	struct shrinker *shrinker = pool->shrinkers[HEAP_USED];
+	struct shrink_control sc = { .nr_to_scan = 1024 };
 
-	/* Let lockdep see what the shrinkers do in reclaim. */
+	/* Let lockdep see what the shrinker does in reclaim. */
 	fs_reclaim_acquire(GFP_KERNEL);
-	for (i = 0; i < ARRAY_SIZE(pool->shrinkers); i++) {
-		shrinker = pool->shrinkers[i];
-		for_each_node_state(sc.nid, N_MEMORY) {
-			do {
-				cond_resched();
-				sc.nr_to_scan = 1024;
-			} while (!fatal_signal_pending(current) &&
-				 shrinker->count_objects(shrinker, &sc) != SHRINK_EMPTY &&
-				 shrinker->scan_objects(shrinker, &sc) != SHRINK_STOP);
-		}
-	}
+	for_each_node_state(sc.nid, N_MEMORY)
+		while (!fatal_signal_pending(current) &&
+		       shrinker->scan_objects(shrinker, &sc) != SHRINK_STOP)
+			;
 	fs_reclaim_release(GFP_KERNEL);
 }
 

@@ -9,7 +9,6 @@
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <kunit/static_stub.h>
@@ -25,9 +24,6 @@
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
-/* Base pages to free between preemption points before an OOM kill. */
-#define OOM_PAGES	(SZ_4M >> PAGE_SHIFT)
-
 static gfp_t heap_pool_gfp(unsigned int i)
 {
 	return heap_orders[i] ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
@@ -36,17 +32,14 @@ static gfp_t heap_pool_gfp(unsigned int i)
 /**
  * struct heap_pool_request - state of the allocation of one buffer
  * @nid:	node whose cached pages it may take, or %NUMA_NO_NODE
- * @missed:	new memory had to be allocated
  * @noted:	misses of the orders before this index have been recorded
- * @hot:	the thread is behind: the caller's own queued pages come first
- * @reuse:	the thread is behind: queued pages come before new memory
+ * @behind:	the thread is behind: the caller's own queued pages come first, and those
+ *		of others before new memory
  */
 struct heap_pool_request {
 	int nid;
-	bool missed;
 	unsigned int noted;
-	bool hot;
-	bool reuse;
+	bool behind;
 };
 
 /* Take up to @nr zeroed pages from the cache or the queue. */
@@ -56,7 +49,7 @@ static unsigned int heap_pool_take(struct heap_pool *pool,
 {
 	unsigned int order = heap_orders[i], taken = 0;
 
-	if (req->hot)
+	if (req->behind)
 		taken = deferred_free_reuse(pool->queue, req->nid, order, true,
 					    sg, nr);
 	if (!taken) {
@@ -66,7 +59,7 @@ static unsigned int heap_pool_take(struct heap_pool *pool,
 			return taken;
 		}
 	}
-	if (!taken && req->reuse)
+	if (!taken && req->behind)
 		taken = deferred_free_reuse(pool->queue, req->nid, order, false,
 					    sg, nr);
 	atomic_long_add(taken, &pool->misses[i]);
@@ -110,26 +103,9 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 	}
 	sg_set_page(sg, page, PAGE_SIZE << order, 0);
 	atomic_long_inc(&pool->misses[i]);
-	if (!req->missed)
-		req->reuse = deferred_free_missed(pool->queue);
-	req->missed = true;
+	deferred_free_missed(pool->queue);
 
 	return 1;
-}
-
-static void heap_pool_uncharge_page(struct page *page)
-{
-	if (HEAP_CAN_CHARGE)
-		memcg_kmem_uncharge_page(page, compound_order(page));
-}
-
-/* Put back a zeroed page that is not needed after all. */
-static void heap_pool_put_back(struct heap_pool *pool, struct page *page)
-{
-	if (heap_cache_owns(page))
-		heap_cache_put(pool->cache, &page, 1);
-	else
-		heap_cache_free_page(pool->cache, page);
 }
 
 /*
@@ -152,7 +128,7 @@ static unsigned int heap_pool_charge(struct heap_pool *pool, unsigned int i,
 		return nr;
 
 	for (n = charged; n < nr; n++)
-		heap_pool_put_back(pool, sg_page(sg + n));
+		heap_cache_put(pool->cache, sg_page(sg + n));
 	heap_cache_trim(pool->cache);
 
 	return charged;
@@ -163,11 +139,10 @@ static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 {
 	struct heap_pool_request req = {
 		.nid = heap_cache_nid(),
+		.behind = READ_ONCE(pool->queue->behind),
 	};
 	unsigned int i, order, nr, got;
 
-	req.hot = READ_ONCE(pool->queue->behind);
-	req.reuse = req.hot;
 	for (i = 0; i < HEAP_NR_ORDERS; i++) {
 		order = heap_orders[i];
 		while (missing >> order) {
@@ -198,9 +173,9 @@ static void heap_pool_uncharge(struct heap_sgl *sgl)
 	struct scatterlist *sg;
 	int i;
 
-	if (sgl->charged)
+	if (HEAP_CAN_CHARGE && sgl->charged)
 		for_each_sgtable_sg(&sgl->table, sg, i)
-			heap_pool_uncharge_page(sg_page(sg));
+			memcg_kmem_uncharge_page(sg_page(sg), compound_order(sg_page(sg)));
 }
 
 /**
@@ -213,8 +188,8 @@ static void heap_pool_uncharge(struct heap_sgl *sgl)
  * The memory cgroup of the task is charged if &heap_sgl.charged is set.
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM, or -EINTR if the task is being killed. On error @sgl has
- * no pages and must not be used again.
+ * Return: 0, -ENOMEM, or -EINTR if the task is being killed. On error the
+ * buffer is freed.
  */
 int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 		    unsigned long len)
@@ -239,7 +214,7 @@ int heap_pool_alloc(struct heap_pool *pool, struct heap_sgl *sgl,
 
 	heap_pool_uncharge(sgl);
 	while ((page = heap_sgl_pop(sgl)))
-		heap_pool_put_back(pool, page);
+		heap_cache_put(pool->cache, page);
 	heap_cache_trim(pool->cache);
 	heap_sgl_fini(sgl);
 
@@ -250,7 +225,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMA_BUF_HEAP");
 /**
  * heap_pool_free - free the pages of a closed buffer, or queue them
  * @pool:	the pool
- * @sgl:	the pages; the callback of heap_pool_create() frees @sgl now or later
+ * @sgl:	the pages; its buffer is freed now or later
  *
  * Context: may sleep.
  */
@@ -263,19 +238,19 @@ void heap_pool_free(struct heap_pool *pool, struct heap_sgl *sgl)
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
 /*
- * Queued pages that replace pages lately taken from the cache count as used. Other
- * queued pages are idle.
+ * Returns a node's queued base pages, and sets @count. Of the queued pages,
+ * @count->lacking replace pages lately taken from the cache and count as used.
+ * The others are idle.
  */
-static unsigned long heap_pool_queued(struct heap_pool *pool, int nid, bool used,
-				      struct heap_count *count)
+static unsigned long heap_pool_count(struct heap_pool *pool, int nid,
+				     struct heap_count *count)
 {
 	unsigned long queued = atomic_long_read(&pool->queue->queued[nid]);
 
 	heap_cache_count(pool->cache, nid, count);
-	if (used)
-		return queued;
+	count->lacking = min(count->lacking, queued);
 
-	return queued > count->lacking ? queued - count->lacking : 0;
+	return queued;
 }
 
 /* Queued pages are freed first, unzeroed, then cached ones, smallest first. */
@@ -285,9 +260,11 @@ static unsigned long heap_pool_shrink(struct heap_pool *pool, int nid,
 	unsigned long queued, cached = 0;
 	struct heap_count count;
 
+	queued = heap_pool_count(pool, nid, &count);
+	if (!used)
+		queued -= count.lacking;
 	/* The oldest buffer may be from another node. */
-	queued = umin(nr_pages, heap_pool_queued(pool, nid, used, &count));
-	queued = deferred_free_shrink(pool->queue, queued);
+	queued = deferred_free_shrink(pool->queue, umin(nr_pages, queued));
 	if (queued < nr_pages)
 		cached = heap_cache_shrink(pool->cache, nid, nr_pages - queued,
 					   used);
@@ -302,16 +279,12 @@ static unsigned long heap_pool_shrinker_count(struct shrinker *shrinker,
 {
 	struct heap_pool *pool = shrinker->private_data;
 	struct heap_count count;
-	unsigned long queued, nr;
+	unsigned long queued = heap_pool_count(pool, sc->nid, &count), nr;
 
-	if (shrinker == pool->shrinkers[HEAP_IDLE]) {
-		queued = heap_pool_queued(pool, sc->nid, false, &count);
-		/* With seeks = 0, reclaim scans half of what is counted. */
-		nr = 2 * (queued + count.idle);
-	} else {
-		queued = heap_pool_queued(pool, sc->nid, true, &count);
-		nr = min(queued, count.lacking) + count.cached - count.idle;
-	}
+	if (shrinker == pool->shrinkers[HEAP_USED])
+		nr = count.lacking + count.used;
+	else	/* With seeks = 0, reclaim scans half of what is counted. */
+		nr = 2 * (queued - count.lacking + count.idle);
 
 	return nr ?: SHRINK_EMPTY;
 }
@@ -350,12 +323,10 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 		/* Freeing memory of a node that the task may not use does not help it. */
 		if (!node_isset(nid, cpuset_current_mems_allowed))
 			continue;
-		do {
-			n = heap_pool_shrink(pool, nid, OOM_PAGES, true);
+		while ((n = heap_pool_shrink(pool, nid, left, true))) {
 			*freed += n;
 			left -= min(left, n);
-			cond_resched();
-		} while (n && left);
+		}
 	}
 
 	return NOTIFY_OK;
@@ -384,7 +355,6 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
  * heap_pool_create - make a pool, turned off until its limits are set
  * @name:	name of the heap, its thread, its shrinkers and its debugfs directory
  * @method:	how to zero pages; the heap may change it at any time
- * @free_buffer: free the buffer that embeds a &struct heap_sgl, also in reclaim
  *
  * A pool cannot be destroyed, as no heap can be removed.
  *
@@ -392,13 +362,8 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_set_limits, "DMA_BUF_HEAP");
  * Return: the pool, or %NULL.
  */
 struct heap_pool *heap_pool_create(const char *name,
-				   const enum heap_zero_method *method,
-				   void (*free_buffer)(struct heap_sgl *sgl))
+				   const enum heap_zero_method *method)
 {
-	static const char * const names[] = {
-		[HEAP_IDLE] = "dma-heap-%s-idle",
-		[HEAP_USED] = "dma-heap-%s",
-	};
 	struct shrinker *shrinker;
 	struct heap_pool *pool;
 	unsigned int i;
@@ -409,12 +374,12 @@ struct heap_pool *heap_pool_create(const char *name,
 
 	pool->name = name;
 	pool->cache = heap_cache_create();
-	for (i = 0; i < HEAP_NR_SHRINKERS; i++)
-		pool->shrinkers[i] = shrinker_alloc(SHRINKER_NUMA_AWARE, names[i],
-						    name);
+	pool->shrinkers[HEAP_IDLE] = shrinker_alloc(SHRINKER_NUMA_AWARE,
+						    "dma-heap-%s-idle", name);
+	pool->shrinkers[HEAP_USED] = shrinker_alloc(SHRINKER_NUMA_AWARE,
+						    "dma-heap-%s", name);
 	if (pool->cache && pool->shrinkers[HEAP_IDLE] && pool->shrinkers[HEAP_USED])
-		pool->queue = deferred_free_create(name, pool->cache, method,
-						   free_buffer);
+		pool->queue = deferred_free_create(name, pool->cache, method);
 	if (!pool->queue) {
 		for (i = 0; i < HEAP_NR_SHRINKERS; i++)
 			shrinker_free(pool->shrinkers[i]);

@@ -2,15 +2,8 @@
 /*
  * A heap's memory: cached pages, and closed buffers on their way there
  *
- *      heap_pool_alloc()                       heap_pool_free()
- *             |                                        |
- *             | take                                   v
- *             v                             queue of closed buffers
- *      cache of zeroed pages <-- put -- zero <--       |
- *             |                                        |
- *             | nothing cached                         | memory pressure, a limit,
- *             v                                        v a page that no bin owns
- *       page allocator  <------------------------------+
+ * Documentation/driver-api/dma-heap-pool.rst shows how pages move between the cache, the
+ * queue and the page allocator.
  *
  * The cache and the queue each have a limit in base pages (pages of PAGE_SIZE). Both
  * count as reclaimable memory. Shrinkers free them, and an OOM notifier frees all that
@@ -63,8 +56,7 @@ struct heap_pool {
 };
 
 struct heap_pool *heap_pool_create(const char *name,
-				   const enum heap_zero_method *method,
-				   void (*free_buffer)(struct heap_sgl *sgl));
+				   const enum heap_zero_method *method);
 void heap_pool_set_limits(struct heap_pool *pool, unsigned long pool_pages,
 			  unsigned long queue_pages);
 void heap_debugfs_register(struct heap_pool *pool);

@@ -43,19 +43,19 @@ int heap_sgl_chain(struct heap_sgl *sgl)
  */
 struct page *heap_sgl_pop(struct heap_sgl *sgl)
 {
-	struct scatterlist *sg = sgl->pop;
+	struct scatterlist *sg = sgl->table.sgl;
 
-	if (!sgl->nr_left)
+	if (!sgl->table.orig_nents)
 		return NULL;
 
-	sgl->nr_left--;
-	sgl->pop = sg_next(sg);
+	sgl->table.orig_nents--;
+	sgl->table.sgl = sg_next(sg);
 
 	return sg_page(sg);
 }
 
 /**
- * heap_sgl_fini - free the segments
+ * heap_sgl_fini - free the segments and the buffer
  * @sgl:	the scatterlist; its pages must be gone
  */
 void heap_sgl_fini(struct heap_sgl *sgl)
@@ -69,6 +69,7 @@ void heap_sgl_fini(struct heap_sgl *sgl)
 		kfree(segment);
 		*link = next;
 	}
+	kfree(sgl->buffer);
 }
 
 #ifdef CONFIG_DMABUF_HEAPS_KUNIT_TEST

@@ -14,17 +14,16 @@
 
 /**
  * struct heap_sgl - the pages of one buffer; embed it last
- * @table:	the scatterlist, after heap_sgl_end()
+ * @table:	the scatterlist, after heap_sgl_end(), without what was popped
  * @node:	position in the queue of closed buffers
  * @nr_pages:	base pages added
  * @fill:	the entry to fill next
  * @room:	entries that can be filled from @fill on
  * @last:	the last entry added
- * @pop:	the entry to pop next, after heap_sgl_end()
- * @nr_left:	entries that can be popped
  * @nr_first:	usable entries in @first
  * @closed_by:	process that closed the buffer
  * @charged:	set by the heap: charge the pages to a memory cgroup
+ * @buffer:	set by the heap: the allocation that @first is part of
  * @first:	the first entries, and one for a chain
  */
 struct heap_sgl {
@@ -33,12 +32,11 @@ struct heap_sgl {
 	unsigned long nr_pages;
 	struct scatterlist *fill;
 	struct scatterlist *last;
-	struct scatterlist *pop;
 	unsigned int room;
-	unsigned int nr_left;
 	unsigned int nr_first;
 	pid_t closed_by;
 	bool charged;
+	void *buffer;
 	struct scatterlist first[];
 };
 
@@ -88,8 +86,6 @@ static inline void heap_sgl_end(struct heap_sgl *sgl)
 	/* Not @fill - 1: @fill may be the first entry of a new segment. */
 	if (sgl->last)
 		sg_mark_end(sgl->last);
-	sgl->pop = sgl->first;
-	sgl->nr_left = sgl->table.orig_nents;
 }
 
 #endif /* _DMABUF_HEAP_SGL_H */

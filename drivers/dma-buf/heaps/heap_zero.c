@@ -46,43 +46,42 @@ void heap_zero_direct(struct page *page)
 	}
 }
 
-static void *heap_zero_map(struct page **map, unsigned int nr)
+static void *heap_zero_map(struct page **pages, unsigned int nr)
 {
-	KUNIT_STATIC_STUB_REDIRECT(heap_zero_map, map, nr);
+	KUNIT_STATIC_STUB_REDIRECT(heap_zero_map, pages, nr);
 
-	return vm_map_ram(map, nr, NUMA_NO_NODE);
+	return vm_map_ram(pages, nr, NUMA_NO_NODE);
 }
 
 /**
  * heap_zero_pages - clear pages through one mapping
- * @pages:	head pages of any orders
- * @nr:		how many, not 0
- * @map:	scratch space, an entry for each base page
+ * @pages:	head pages of any orders, each followed by an entry for each tail page
+ * @nr:		entries, not 0
  *
  * Context: may sleep, allocates (page tables, an address range).
  * Return: false if the pages could not be mapped.
  */
-bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map)
+bool heap_zero_pages(struct page **pages, unsigned int nr)
 {
-	unsigned int mapped = 0, i, j, n;
+	unsigned int i, j, n;
 	void *vaddr;
 
-	KUNIT_STATIC_STUB_REDIRECT(heap_zero_pages, pages, nr, map);
+	KUNIT_STATIC_STUB_REDIRECT(heap_zero_pages, pages, nr);
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i += n) {
 		n = compound_nr(pages[i]);
-		for (j = 0; j < n; j++)
-			map[mapped++] = pages[i] + j;
+		for (j = 1; j < n; j++)
+			pages[i + j] = pages[i] + j;
 	}
 
-	vaddr = heap_zero_map(map, mapped);
+	vaddr = heap_zero_map(pages, nr);
 	if (!vaddr)
 		return false;
 
-	heap_zero_range(vaddr, mapped);
+	heap_zero_range(vaddr, nr);
 	/* Make the zeroes visible through other mappings of the pages. */
-	flush_kernel_vmap_range(vaddr, mapped * PAGE_SIZE);
-	vm_unmap_ram(vaddr, mapped);
+	flush_kernel_vmap_range(vaddr, nr * PAGE_SIZE);
+	vm_unmap_ram(vaddr, nr);
 
 	return true;
 }

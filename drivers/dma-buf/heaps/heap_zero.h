@@ -31,6 +31,6 @@ enum heap_zero_method {
 };
 
 void heap_zero_direct(struct page *page);
-bool heap_zero_pages(struct page **pages, unsigned int nr, struct page **map);
+bool heap_zero_pages(struct page **pages, unsigned int nr);
 
 #endif /* _DMABUF_HEAP_ZERO_H */

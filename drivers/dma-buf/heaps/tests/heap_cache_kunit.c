@@ -31,7 +31,7 @@ static struct heap_bin *test_bin(unsigned int i)
 
 static void fetch(unsigned int i, unsigned int nr)
 {
-	heap_cache_fetch(heap_test.cache, heap_test.nid, i, nr);
+	heap_test_fetch(heap_test.nid, i, nr);
 }
 
 static void take(struct kunit *test, unsigned int i, unsigned int nr)
@@ -51,7 +51,10 @@ static void take(struct kunit *test, unsigned int i, unsigned int nr)
 
 static void put(unsigned int nr)
 {
-	heap_cache_put(heap_test.cache, pages, nr);
+	unsigned int n;
+
+	for (n = 0; n < nr; n++)
+		heap_cache_put(heap_test.cache, pages[n]);
 }
 
 static void take_and_put(struct kunit *test, unsigned int i, unsigned int nr)
@@ -121,22 +124,12 @@ static void test_fetch(struct kunit *test)
 	expect_bin(test, i, all, 0);
 }
 
-/* Pages of several bins are put at once. */
-static void test_put_mixed(struct kunit *test)
+/* Of the pages of a bulk allocation, only those that the limit allows are cached. */
+static void test_fetch_limit(struct kunit *test)
 {
-	struct page *mixed[2 * HEAP_NR_ORDERS];
-	unsigned int i;
-
-	for (i = 0; i < HEAP_NR_ORDERS; i++) {
-		fetch(i, 2);
-		take(test, i, 2);
-		mixed[i] = pages[0];
-		mixed[HEAP_NR_ORDERS + i] = pages[1];
-	}
-	shrink(ULONG_MAX, true);
-	heap_cache_put(heap_test.cache, mixed, ARRAY_SIZE(mixed));
-	expect_bins(test, 2, 2, 2);
-	heap_test_expect(test, 0, 2 * (LARGE + MEDIUM + 1));
+	heap_test.cache->limit = HEAP_TEST_BULK / 2 + 1;
+	fetch(SMALLS, 1);
+	expect_bin(test, SMALLS, heap_test.cache->limit, 0);
 }
 
 /* A page that somebody else holds belongs to no bin after it was put or freed. */
@@ -151,7 +144,8 @@ static void test_held(struct kunit *test)
 	get_page(pages[0]);
 	get_page(pages[1]);
 	heap_cache_free_page(heap_test.cache, pages[0]);
-	heap_cache_put(heap_test.cache, pages + 1, 2);
+	heap_cache_put(heap_test.cache, pages[1]);
+	heap_cache_put(heap_test.cache, pages[2]);
 	for (n = 0; n < 2; n++) {
 		KUNIT_EXPECT_FALSE(test, heap_cache_owns(pages[n]));
 		KUNIT_EXPECT_EQ(test, 1, page_count(pages[n]));
@@ -205,12 +199,12 @@ static void test_full(struct kunit *test)
 	fetch(SMALLS, 100);
 	if (PAGE_SIZE > SZ_4K)
 		kunit_skip(test, "too much memory");
-	fetch(SMALLS, bin->max_cached);
+	fetch(SMALLS, STORE_MAX);
 	take_and_put(test, SMALLS, 100);
 	fetch(SMALLS, 100);
 	/* Nothing was released for want of room in the page_pool. */
-	KUNIT_EXPECT_EQ(test, 0U, heap_pp_pages(bin->store, true));
-	expect_bin(test, SMALLS, bin->max_cached, 0);
+	KUNIT_EXPECT_EQ(test, 0U, heap_pp_pages(bin->store, false));
+	expect_bin(test, SMALLS, STORE_MAX, 0);
 	/* A full bin has no room, so the thread zeroes no page in vain. */
 	page = alloc_pages_node(heap_test.nid, GFP_KERNEL, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
@@ -384,7 +378,7 @@ static void test_make_room_node(struct kunit *test)
 		kunit_skip(test, "needs two nodes");
 
 	theirs = &cache->bin[heap_test.other][LARGES];
-	heap_cache_fetch(cache, heap_test.other, LARGES, 4);
+	heap_test_fetch(heap_test.other, LARGES, 4);
 	cache->limit = 4 * LARGE;
 	KUNIT_EXPECT_TRUE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 3U, theirs->cached);
@@ -393,7 +387,7 @@ static void test_make_room_node(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2U, theirs->cached);
 	/* A node gets no more than its share. */
 	fetch(LARGES, 1);
-	heap_cache_fetch(cache, heap_test.other, LARGES, 1);
+	heap_test_fetch(heap_test.other, LARGES, 1);
 	cache->limit = 5 * LARGE;
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 3U, theirs->cached);
@@ -421,7 +415,8 @@ static int user_fn(void *data)
 
 		if (round % 64 == 63)
 			shrink(3, true);
-		heap_cache_put(heap_test.cache, taken, nr);
+		for (n = 0; n < nr; n++)
+			heap_cache_put(heap_test.cache, taken[n]);
 		cond_resched();
 	}
 
@@ -464,7 +459,7 @@ void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin)
 
 static struct kunit_case heap_cache_cases[] = {
 	KUNIT_CASE_PARAM(test_fetch, cache_gen_params),
-	KUNIT_CASE(test_put_mixed),
+	KUNIT_CASE(test_fetch_limit),
 	KUNIT_CASE_PARAM(test_held, cache_gen_params),
 	KUNIT_CASE_PARAM(test_poisoned, cache_gen_params),
 	KUNIT_CASE(test_full),

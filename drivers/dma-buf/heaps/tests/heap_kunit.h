@@ -35,7 +35,7 @@ struct heap_test {
 	enum heap_zero_method method;
 	int nid;			/* the task's node */
 	int other;			/* another one with memory, or NUMA_NO_NODE */
-	atomic_t nr_buffers;		/* that exist */
+	struct kmem_cache *buffers;
 	atomic_t nr_runs;		/* of the thread */
 	atomic_t nr_errors;		/* that tasks found */
 	unsigned int nr_maps;		/* calls of heap_zero_pages() */
@@ -47,7 +47,7 @@ extern struct heap_test heap_test;
 
 int heap_test_init(struct kunit *test);
 void heap_test_exit(struct kunit *test);
-unsigned long heap_test_run(void);
+void heap_test_run(void);
 void heap_test_destroy_queue(void);
 void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin);
 void heap_test_expect(struct kunit *test, unsigned long queued,
@@ -59,6 +59,12 @@ struct heap_sgl *heap_test_buffer(struct kunit *test, int nid, unsigned int i,
 void heap_test_stub_zero(struct kunit *test, bool (*after)(struct kunit *test));
 void heap_test_start(struct kunit *test, int (*fn)(void *), void *data);
 void heap_test_stop(struct kunit *test);
+
+static inline void heap_test_fetch(int nid, unsigned int i, unsigned int nr)
+{
+	while (nr--)
+		heap_cache_fetch(heap_test.cache, nid, i);
+}
 
 /* Free a buffer of @nr pages, which a bin owns if @owned. */
 static inline void heap_test_close(struct kunit *test, unsigned int i,
@@ -121,7 +127,7 @@ static inline unsigned long heap_test_pages(int nid)
 
 	heap_cache_count(heap_test.cache, nid, &count);
 
-	return count.cached;
+	return count.idle + count.used;
 }
 
 #endif /* _DMABUF_HEAP_KUNIT_H */

@@ -11,18 +11,19 @@
 
 #define POOL_PAGES	(32 * LARGE)
 #define QUEUE_PAGES	(16 * LARGE)
+#define MAX_SLOTS	200
 
 struct heap_test heap_test;
 
 static bool (*after_zeroing)(struct kunit *test);
 
-static bool stub_zero(struct page **pages, unsigned int nr, struct page **map)
+static bool stub_zero(struct page **pages, unsigned int nr)
 {
 	struct kunit *test = kunit_get_current_test();
 	bool ret;
 
 	kunit_deactivate_static_stub(test, heap_zero_pages);
-	ret = heap_zero_pages(pages, nr, map);
+	ret = heap_zero_pages(pages, nr);
 	kunit_activate_static_stub(test, heap_zero_pages, stub_zero);
 	if (!heap_test.nr_maps++ && after_zeroing)
 		ret = after_zeroing(test);
@@ -76,12 +77,6 @@ void heap_test_expect(struct kunit *test, unsigned long queued,
 	KUNIT_EXPECT_EQ(test, 0L, held);
 }
 
-static void free_buffer(struct heap_sgl *sgl)
-{
-	atomic_dec(&heap_test.nr_buffers);
-	kfree(sgl);
-}
-
 struct page *heap_test_page(struct kunit *test, int nid, unsigned int i)
 {
 	struct page *page = alloc_pages_node(nid, GFP_HIGHUSER | __GFP_COMP |
@@ -94,11 +89,12 @@ struct page *heap_test_page(struct kunit *test, int nid, unsigned int i)
 
 struct heap_sgl *heap_test_new_buffer(struct kunit *test, unsigned int slots)
 {
-	struct heap_sgl *sgl = kzalloc(struct_size(sgl, first, slots), GFP_KERNEL);
+	struct heap_sgl *sgl = kmem_cache_zalloc(heap_test.buffers, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, sgl);
+	KUNIT_ASSERT_LE(test, slots, MAX_SLOTS);
 	heap_sgl_init(sgl, slots);
-	atomic_inc(&heap_test.nr_buffers);
+	sgl->buffer = sgl;
 
 	return sgl;
 }
@@ -113,7 +109,7 @@ struct heap_sgl *heap_test_buffer(struct kunit *test, int nid, unsigned int i,
 
 	if (owned) {
 		if (READ_ONCE(heap_test.cache->bin[nid][i].cached) < nr)
-			heap_cache_fetch(heap_test.cache, nid, i, nr);
+			heap_test_fetch(nid, i, nr);
 		KUNIT_ASSERT_EQ(test, nr, heap_cache_take(heap_test.cache, nid, i,
 							  sg, nr));
 	}
@@ -175,7 +171,11 @@ int heap_test_init(struct kunit *test)
 		if (nid != heap_test.nid)
 			heap_test.other = nid;
 	}
-	heap_test.pool = heap_pool_create("kunit", &heap_test.method, free_buffer);
+	heap_test.buffers = kmem_cache_create("dma_heap_kunit", sizeof(struct heap_sgl) +
+					      MAX_SLOTS * sizeof(struct scatterlist),
+					      0, SLAB_NO_MERGE, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, heap_test.buffers);
+	heap_test.pool = heap_pool_create("kunit", &heap_test.method);
 	KUNIT_ASSERT_NOT_NULL(test, heap_test.pool);
 	heap_test.cache = heap_test.pool->cache;
 	heap_test.queue = heap_test.pool->queue;
@@ -201,7 +201,8 @@ void heap_test_exit(struct kunit *test)
 	kthread_cancel_delayed_work_sync(&pool->queue->work);
 	kthread_destroy_worker(pool->queue->worker);
 	deferred_free_shrink(pool->queue, ULONG_MAX);
-	KUNIT_EXPECT_EQ(test, 0, atomic_read(&heap_test.nr_buffers));
+	/* Complains about buffers that were not freed. */
+	kmem_cache_destroy(heap_test.buffers);
 	for_each_node_state(nid, N_MEMORY) {
 		heap_cache_shrink(pool->cache, nid, ULONG_MAX, true);
 		for (i = 0; i < HEAP_NR_ORDERS; i++)
@@ -366,12 +367,8 @@ static int no_chain(struct heap_sgl *sgl)
 static int fail_alloc(struct kunit *test, unsigned long len)
 {
 	struct heap_sgl *sgl = heap_test_new_buffer(test, 4);
-	int ret;
 
-	ret = heap_pool_alloc(heap_test.pool, sgl, len);
-	free_buffer(sgl);
-
-	return ret;
+	return heap_pool_alloc(heap_test.pool, sgl, len);
 }
 
 /* A task that is killed stops, and pages already taken are put back. */
@@ -477,7 +474,7 @@ static void test_oom(struct kunit *test)
 	for_each_node_state(nid, N_MEMORY) {
 		heap_pool_free(heap_test.pool,
 			       heap_test_buffer(test, nid, LARGES, 1, false));
-		heap_cache_fetch(heap_test.cache, nid, MEDIUMS, 2);
+		heap_test_fetch(nid, MEDIUMS, 2);
 		held += LARGE + 2 * MEDIUM;
 	}
 	/* Some pages count as used, and the newest buffer is on the first node. */

@@ -5,17 +5,17 @@
  */
 #include "heap_kunit.h"
 
-static void *map_nothing(struct page **map, unsigned int nr)
+static void *map_nothing(struct page **pages, unsigned int nr)
 {
 	return NULL;
 }
 
 static void test_map_fails(struct kunit *test)
 {
-	struct page *page = ZERO_PAGE(0), *map[1];
+	struct page *page = ZERO_PAGE(0);
 
 	kunit_activate_static_stub(test, heap_zero_map, map_nothing);
-	KUNIT_EXPECT_FALSE(test, heap_zero_pages(&page, 1, map));
+	KUNIT_EXPECT_FALSE(test, heap_zero_pages(&page, 1));
 }
 
 static struct kunit_case heap_zero_cases[] = {
