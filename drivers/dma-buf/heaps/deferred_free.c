@@ -302,7 +302,9 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
 		if (own && sgl->closed_by != current->tgid)
 			return 0;
+		/* Zero little at a time, so that a task that is killed stops soon. */
 		while (sgl->table.orig_nents && n < nr && n < DEQUEUE_MAX &&
+		       n << order < HEAP_ZERO_BATCH &&
 		       sgl->table.sgl->length == PAGE_SIZE << order &&
 		       page_to_nid(sg_page(sgl->table.sgl)) == nid)
 			pages[n++] = heap_sgl_pop(sgl);

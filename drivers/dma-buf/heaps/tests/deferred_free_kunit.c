@@ -282,6 +282,10 @@ static void test_reuse(struct kunit *test)
 	reuse(test, SMALLS, 1, 0);
 	reuse(test, MEDIUMS, MAX_REUSED, 2);
 	expect_queued(test, 0, 0);
+
+	/* Only as many as a batch has are reused at a time. */
+	heap_test_close(test, LARGES, 3, false);
+	reuse(test, LARGES, 3, max(1, HEAP_ZERO_BATCH / LARGE));
 }
 
 /* Allocations get new memory once, then queued pages, until few are reused. */
