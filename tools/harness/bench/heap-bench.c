@@ -209,8 +209,8 @@ static const struct row bench_rows[] = {
 		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 },
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
-		.figure = { [ALLOC] = { "cold", "alloc" } },
+		turn_alloc, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
+		.cold = true, .figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 }, .pages = true,
 		.figure = { [LOOP] = { "churn", "pair" } },

@@ -48,6 +48,7 @@ struct row {
 	size_t len;
 	unsigned int arg;
 	bool pages;			/* that it needs */
+	bool cold;			/* before each turn */
 };
 
 struct set {
@@ -139,7 +140,7 @@ static void drained(const struct heap *heap)
 /* ---- a heap's turn ---- */
 
 /*
- * One buffer; the thread sleeps.
+ * One buffer; the thread sleeps. If the row is cold, pool and queue are empty.
  * ALLOC: allocate. USE: allocate, and write to all of it, if arg. CLOSE: close
  */
 static void turn_alloc(struct heap *heap, const struct row *row)
@@ -147,6 +148,8 @@ static void turn_alloc(struct heap *heap, const struct row *row)
 	uint64_t t;
 	int buf;
 
+	if (row->cold)
+		drained(heap);
 	t = now();
 	buf = must_alloc(heap->fd, row->len);
 	t = now() - t;
@@ -181,23 +184,6 @@ static void turn_hot(struct heap *heap, const struct row *row)
 		close(buf[i]);
 		add(&heap->values[CLOSE], now() - t);
 	}
-}
-
-/*
- * One buffer; pool and queue are empty.
- * ALLOC: allocate
- */
-static void turn_cold(struct heap *heap, const struct row *row)
-{
-	uint64_t t;
-	int buf;
-
-	drained(heap);
-	t = now();
-	buf = must_alloc(heap->fd, row->len);
-	t = now() - t;
-	add(&heap->values[ALLOC], t);
-	close(buf);
 }
 
 /*
