@@ -17,7 +17,6 @@ function field(name,   s) {
 	return s
 }
 function human(bytes) {
-	if (bytes >= 1073741824) return sprintf("%.4g GiB", bytes / 1073741824)
 	if (bytes >= 1048576) return sprintf("%.4g MiB", bytes / 1048576)
 	return sprintf("%.4g KiB", bytes / 1024)
 }
@@ -80,14 +79,15 @@ function cost_table(   i) {
 	for (i = 1; table ~ /native|try/ && i <= nheaps; i++)
 		if (("thread", heap[i], size[1]) in p50) cost_row("  the thread, " called(heap[i]), "thread", heap[i])
 	if (table == "native") cost("loop of two tasks", "loop2")
-	if (time && most) printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
+	if (most)
+		printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
 	# What make run or a part of make bench-native prints is a part.
 	if (table !~ /run|native/) missing = missing ? missing : absent
 	if (missing) print "error: " FILENAME " has no " missing > "/dev/stderr"
 }
 
 function plot_data(   i, j, n, r, row) {
-	n = split("write,frames 16ms,frames 4ms,loop,close", row, ",")
+	n = split("write,frames 16ms,frames 4ms,loop", row, ",")
 	for (i = 1; i <= nsizes; i++) {
 		printf "%s %s %s %s", size[i], p50["alloc", "stock", size[i]] / 1000, \
 			p50["alloc", "system", size[i]] / 1000, p50["alloc", "empty", size[i]] / 1000 > plot
@@ -104,7 +104,7 @@ function guard(   i, row, off, limit) {
 		row = rows[i]
 		off = was[row] ? 100 * is[row] / was[row] - 100 : 0
 		limit = row ~ / stock / ? 5 : 2
-		printf "# %-27s %9d, %s\n", row, is[row], was[row] ? \
+		printf "# %-28s %9d, %s\n", row, is[row], was[row] ? \
 			sprintf("was %9d, %+6.1f %%", was[row], off) : "no figure in " ARGV[1]
 		if (table == "guard")
 			printf "%s %d %s\n", (was[row] && off <= limit && off >= -limit ? "ok" : "not ok"), i, row
@@ -139,7 +139,7 @@ FNR == 1 && ++files == 2 {
 	rows[++nrows] = row " " op " " name_of " " at
 	is[rows[nrows]] = field("p50") + 0
 	if (row != op) row = row " " op
-	if (!known[row]++) key[++nkeys] = row
+	known[row] = 1
 	if (!listed[name_of]++) heap[++nheaps] = name_of
 	if (at && !listed[at]++) size[++nsizes] = at
 	p50[row, name_of, at] = field("p50") + 0
