@@ -95,7 +95,7 @@ if command -v gcc >/dev/null || [ ! -x "$program" ] || [ ! -x "$tester" ]; then
 fi
 restored=$(cat "$parameters/zero_method")
 trap 'echo "$restored" >"$parameters/zero_method"' EXIT
-say "Measuring for a minute or so; other load on the machine affects the figures."
+say "Measuring for two minutes or so; other load on the machine affects the figures."
 log=$OUT/try/log
 "$program" try 2>&1 | tee "$log" |
 	sed -un 's/.*"op":"thread","heap":"direct","size":\([0-9]*\),.*/  \1 bytes: measured/p' >&2 ||

@@ -6,12 +6,10 @@
  *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
  *           "empty", whose buffers have no pages: the floor. One after the other
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
- *           with another one each time. stock2 is the kernel's own heap once more and
- *           says what noise is: a row is measured again, a few times, until stock2
- *           differs from stock by 3 % at most
+ *           with another one each time. stock2 is the kernel's own heap once more; what
+ *           it differs by from stock is noise
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
- *           in turns, one buffer of each, so that what the machine does meanwhile is in
- *           all figures
+ *           in such rounds as well
  *
  * Output: a line of JSON for each figure.
  */
@@ -24,14 +22,8 @@
 #endif
 
 #define THREAD_NAME	"dma-heap-" HEAP_NAME
-#define TRIES		3
 
-enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
-
-/* A trace has no size. */
-static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB, 0 };
-static struct values all_values[NR_HEAPS][NR_FIGURES];
-static uint64_t stop_ns;		/* when nothing is measured again */
+static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB };
 static const char *only_case, *only_heap, *only_size;
 
 /* ---- a row ---- */
@@ -56,28 +48,6 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void measure_once(const struct row *row, int at, struct heap *heaps, int n)
-{
-	struct values *v;
-	int round, i, f;
-
-	for (i = 0; i < n; i++) {
-		heaps[i].values = all_values[i];
-		for (f = 0; f < NR_FIGURES; f++)
-			all_values[i][f].n = 0;
-	}
-	for (round = 0; round < row->warm + row->rounds[at]; round++)
-		for (i = 0; i < n; i++)
-			take_turn(&heaps[(i + round) % n], row, at, round < row->warm);
-	caught_up();
-	for (i = 0; i < n; i++) {
-		for (f = 0; f < NR_FIGURES; f++) {
-			v = &all_values[i][f];
-			qsort(v->v, v->n, sizeof(*v->v), compare);
-		}
-	}
-}
-
 /* The nearest rank, so that it is a value that occurred */
 static unsigned long long percentile(const struct values *values, int percent)
 {
@@ -86,55 +56,33 @@ static unsigned long long percentile(const struct values *values, int percent)
 	return values->v[rank > 0 ? rank - 1 : 0];
 }
 
-/* stock2 / stock, or 0 where only the pooled heap has such a figure */
-static double noise_of(const struct heap *heaps, int figure)
+static void print(const struct row *row, struct heap *heap, int f)
 {
-	const struct values *stock = &heaps[STOCK].values[figure];
-
-	if (!stock->n)
-		return 0;
-	return (double)percentile(&heaps[STOCK2].values[figure], 50) / percentile(stock, 50);
-}
-
-static bool quiet(const struct row *row, const struct heap *heaps)
-{
-	double noise;
-	int f;
-
-	for (f = 0; set->noise && f < NR_FIGURES; f++) {
-		noise = noise_of(heaps, f);
-		if (row->figure[f].name && noise && (noise < 0.97 || noise > 1.03))
-			return false;
-	}
-	return true;
-}
-
-static void print(const struct row *row, const struct heap *heaps, int f, int heap)
-{
-	const struct values *v = &heaps[heap].values[f];
+	struct values *v = &heap->values[f];
 
 	if (!row->figure[f].name || !v->n)
 		return;
+	qsort(v->v, v->n, sizeof(*v->v), compare);
 	printf("{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%zu,\"n\":%d,",
-	       row->figure[f].name, row->figure[f].op, heaps[heap].name, row->len, v->n);
-	printf("\"p50\":%llu,", percentile(v, 50));
-	if (set->noise)
-		printf("\"p10\":%llu,\"p90\":%llu,\"noise\":%.3f}\n", percentile(v, 10),
-		       percentile(v, 90), noise_of(heaps, f));
-	else
-		printf("\"p99\":%llu}\n", percentile(v, 99));
+	       row->figure[f].name, row->figure[f].op, heap->name, row->len, v->n);
+	printf("\"p50\":%llu,\"p10\":%llu,\"p90\":%llu}\n", percentile(v, 50),
+	       percentile(v, 10), percentile(v, 90));
 }
 
 static void measure(const struct row *row, int at, struct heap *heaps, int n)
 {
-	int f, i, tries = 0;
+	int round, i, f;
 
-	do {
-		measure_once(row, at, heaps, n);
-	} while (!quiet(row, heaps) && ++tries < TRIES && now() < stop_ns);
+	for (i = 0; i < n; i++)
+		for (f = 0; f < NR_FIGURES; f++)
+			heaps[i].values[f].n = 0;
+	for (round = 0; round < row->warm + row->rounds[at]; round++)
+		for (i = 0; i < n; i++)
+			take_turn(&heaps[(i + round) % n], row, at, round < row->warm);
+	caught_up();
 	for (f = 0; f < NR_FIGURES; f++)
 		for (i = 0; i < n; i++)
-			print(row, heaps, f, i);
+			print(row, &heaps[i], f);
 }
 
 /* ---- the rows that are asked for ---- */
@@ -154,7 +102,7 @@ static bool wanted_size(size_t len)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%zu", len);
-	return !len || in_list(only_size, text);
+	return in_list(only_size, text);
 }
 
 /* A turn measures, and prints, all of its figures. */
@@ -163,7 +111,7 @@ static bool wanted(const struct row *row)
 	int f;
 
 	for (f = 0; f < NR_FIGURES; f++)
-		if (row->figure[f].name && in_list(only_case, row->figure[f].name))
+		if (row->figure[f].name && in_list(only_case ?: set->cases, row->figure[f].name))
 			return true;
 	return false;
 }
@@ -172,7 +120,7 @@ static void measure_heaps(struct heap *heaps, int n)
 {
 	const struct row *rows = set->rows;
 	struct row row;
-	int at, i;
+	int at, i, j;
 
 	for (i = 0; i < n; i++)
 		heaps[i].fd = must_open(heaps[i].node);
@@ -180,10 +128,10 @@ static void measure_heaps(struct heap *heaps, int n)
 		for (i = 0; rows[i].turn; i++) {
 			row = rows[i];
 			row.len = sizes[at];
-			if (!row.rounds[at] || !wanted(&row) || !wanted_size(row.len))
+			if (!wanted(&row) || !wanted_size(row.len))
 				continue;
-			if (row.drain)
-				drained(&heaps[n == 1 ? 0 : SYSTEM]);
+			for (j = 0; set->drain && j < n; j++)
+				drained(&heaps[j]);
 			/* Only the last heap may be empty. */
 			measure(&row, at, heaps,
 				n - (row.pages && !strcmp(heaps[n - 1].name, "empty")));
@@ -212,31 +160,36 @@ static struct heap bench_heaps[] = {
 
 static const struct row bench_rows[] = {
 	{
-		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 }, .drain = true,
+		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 61, 31 },
 		.figure = { [ALLOC] = { "warm", "alloc" }, [CLOSE] = { "close", "close" } },
 	}, {
-		turn_cold, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
-		.figure = { [ALLOC] = { "cold", "alloc" } },
+		turn_alloc, .warm = 2, .rounds = { 101, 101, 101, 31, 21 }, .pages = true,
+		.cold = true, .figure = { [ALLOC] = { "cold", "alloc" } },
 	}, {
 		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 }, .pages = true,
-		.figure = { [PAIR] = { "churn", "pair" } },
+		.figure = { [LOOP] = { "churn", "pair" } },
 	}, {}
 };
 
-/* ---- make bench-native ---- */
+/* ---- make bench-native and make try ---- */
 
 static struct heap native_heaps[] = {
-	[STOCK] = { .name = "stock", .node = HEAP_STOCK },
-	[SYSTEM] = { .name = "system", .node = HEAP_NAME },
-	[STOCK2] = { .name = "stock2", .node = "stock2" },
-	[EMPTY] = { .name = "empty", .node = "empty" },
+	{ .name = "stock", .node = HEAP_STOCK },
+	{ .name = "system", .node = HEAP_NAME },
+	{ .name = "stock2", .node = "stock2" },
+	{ .name = "empty", .node = "empty" },
 };
 
-/* The pool is empty before the rounds of a size. */
-#define EACH_SIZE	.rounds = { 5, 5, 5, 5, 5 }, .drain = true
+static struct heap try_heaps[] = {
+	{ .name = "stock", .node = HEAP_STOCK },
+	{ .name = "vmap", .node = HEAP_NAME, .method = "vmap" },
+	{ .name = "direct", .node = HEAP_NAME, .method = "direct" },
+};
+
+#define EACH_SIZE	.rounds = { 7, 7, 7, 7, 7 }
 #define SAMPLES		.samples = { 24, 24, 24, 10, 6 }
 
-static const struct row native_rows[] = {
+static const struct row real_rows[] = {
 	{
 		turn_alloc, EACH_SIZE, SAMPLES,
 		.figure = { [ALLOC] = { "alloc", "alloc" }, [CLOSE] = { "close", "close" } },
@@ -253,15 +206,11 @@ static const struct row native_rows[] = {
 		turn_frames, EACH_SIZE, .arg = 16, .pages = true,
 		.figure = { [USE] = { "frames", "16ms" } },
 	}, {
-		turn_loop, EACH_SIZE, .arg = 1,
-		.figure = { [LOOP] = { "loop", "loop" }, [HELD] = { "held", "bytes" },
-			    [THREAD] = { "thread", "cpu" } },
-	}, {
 		turn_loop, EACH_SIZE, .arg = 2,
 		.figure = { [LOOP] = { "loop2", "loop2" } },
 	}, {
-		turn_mix, .rounds[NR_SIZES - 1] = 5, .arg = 20201217, .pages = true,
-		.figure = { [LOOP] = { "mix", "mix" } },
+		turn_loop, EACH_SIZE, .arg = 1,
+		.figure = { [LOOP] = { "loop", "loop" }, [THREAD] = { "thread", "thread" } },
 	}, {}
 };
 
@@ -283,37 +232,8 @@ static void native_before(void)
 {
 	set_method("direct");
 	find_kthreads(THREAD_NAME);
-	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (other == MAP_FAILED)
-		err(1, "mmap");
 	touch_memory();
-	stop_ns = now() + 100000000000ULL;
 }
-
-/* ---- make try ---- */
-
-static struct heap try_heaps[] = {
-	{ .name = "stock", .node = HEAP_STOCK },
-	{ .name = "vmap", .node = HEAP_NAME, .method = "vmap" },
-	{ .name = "direct", .node = HEAP_NAME, .method = "direct" },
-};
-
-/* Fewer than 101 have no 99th percentile. */
-static const struct row try_rows[] = {
-	{
-		turn_alloc, .warm = 3, .rounds = { 401, 401, 201, 101, 101 }, .arg = true,
-		.figure = { [ALLOC] = { "alloc", "alloc" }, [USE] = { "use", "use" },
-			    [CLOSE] = { "close", "close" } },
-	}, {
-		turn_frames, .rounds = { 3, 3, 3, 3, 3 }, .arg = 4,
-		.figure = { [USE] = { "frame", "frame" } },
-	}, {
-		turn_pairs, .warm = 1, .rounds = { 7, 7, 7, 7, 7 }, .arg = true,
-		.figure = { [LOOP] = { "loop", "loop" }, [SELF] = { "self", "self" },
-			    [THREAD] = { "thread", "thread" } },
-	}, {}
-};
 
 static void try_before(void)
 {
@@ -323,22 +243,23 @@ static void try_before(void)
 		errx(1, "this machine has no better clock than the timer's ticks");
 	if (heap_param("pool_limit_mb") <= 0 || heap_param("queue_limit_mb") <= 0)
 		errx(1, "pooling is off: pool_limit_mb or queue_limit_mb is 0");
+	find_kthreads(THREAD_NAME);
 }
 
 /* ---- what all have in common ---- */
 
 static const struct set sets[] = {
 	{
-		.name = "bench", .unit = "instructions", .rows = bench_rows,
+		.name = "bench", .unit = "instructions", .rows = bench_rows, .drain = true,
 		.heaps = bench_heaps, .nr_heaps = ARRAY_SIZE(bench_heaps),
 	}, {
-		.name = "native", .unit = "tsc", .rows = native_rows, .in_turns = true,
-		.heaps = native_heaps, .nr_heaps = ARRAY_SIZE(native_heaps), .noise = true,
+		.name = "native", .unit = "tsc", .rows = real_rows, .drain = true,
+		.heaps = native_heaps, .nr_heaps = ARRAY_SIZE(native_heaps), .in_turns = true,
 		.write = write_lines, .before = native_before,
 	}, {
-		.name = "try", .unit = "ns", .rows = try_rows, .in_turns = true,
-		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps),
-		.thread = THREAD_NAME, .write = map_and_write, .before = try_before,
+		.name = "try", .unit = "ns", .rows = real_rows, .cases = "alloc,write,frames,loop",
+		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps), .in_turns = true,
+		.write = map_and_write, .before = try_before,
 	},
 };
 
@@ -369,6 +290,10 @@ int main(int argc, char **argv)
 	/* No page fault of ours in a measurement */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
+	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (other == MAP_FAILED)
+		err(1, "mmap");
 	clock_setup(set->unit);
 	if (set->before)
 		set->before();

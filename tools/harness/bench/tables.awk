@@ -2,10 +2,8 @@
 #
 # awk -v table=NAME [-v VARIABLE=VALUE...] -f tables.awk FILE...: print what heap-bench has
 # measured, a line of JSON for each figure in FILE, as one of these tables:
-#   bench, run   medians and ratios below the line title
-#   native   the same for each row and size, also to empty, with percentiles and noise
+#   bench, run, native, try   medians and ratios below the line title
 #   message  medians of some rows, for messages of the series, below a line "@name@"
-#   try      the page of make try
 #   compare  the figures of the second of two FILEs, and what they were in the first
 #   guard    the same, and as KTAP whether they are the same
 # json=FILE gets the figures as one object, with what the variables say of the machine, and
@@ -19,123 +17,86 @@ function field(name,   s) {
 	return s
 }
 function human(bytes) {
-	if (bytes >= 1073741824) return sprintf("%.4g GiB", bytes / 1073741824)
 	if (bytes >= 1048576) return sprintf("%.4g MiB", bytes / 1048576)
 	return sprintf("%.4g KiB", bytes / 1024)
 }
-# The median of the pooled heap, divided by that of another one
-function ratio(key, at, to) {
-	return p50[key, to, at] ? p50[key, "system", at] / p50[key, to, at] : 0
+# The median of a heap, divided by that of stock
+function ratio(key, at, heap) {
+	return p50[key, "stock", at] ? p50[key, heap, at] / p50[key, "stock", at] : 0
 }
+# What a second instance of stock differs by
+function noise(key, at,   by) {
+	by = p50[key, "stock2", at] ? ratio(key, at, "stock2") - 1 : 0
+	return by < 0 ? -by : by
+}
+function called(heap) { return heap == "system" ? "pooled" : heap }
 
 function cost_row(title, key, heap,   i) {
 	printf "%-27s", title
 	for (i = 1; i <= nsizes; i++) {
 		if (!((key, heap, size[i]) in p50)) missing = key " heap " heap " " size[i]
-		printf unit == "ns" ? " %8.1f" : " %8d", p50[key, heap, size[i]] / (unit == "ns" ? 1000 : 1)
+		printf time ? " %8.1f" : " %8d", p50[key, heap, size[i]] / (time ? 1000 : 1)
 	}
 	printf "\n"
 }
-function cost(title, key,   i, off) {
+function ratio_row(key, heap,   i) {
+	printf "%-27s", "    " called(heap) " / stock"
+	for (i = 1; i <= nsizes; i++)
+		printf " %8s", sprintf("%.3g", ratio(key, size[i], heap)) (noise(key, size[i]) > 0.03 ? "~" : "")
+	printf "\n"
+}
+function cost(title, key,   i, j) {
 	if (!known[key]) {
 		absent = key
 		return
 	}
+	for (i = 1; i <= nsizes; i++) if (noise(key, size[i]) > most) most = noise(key, size[i])
 	cost_row(title ", stock", key, "stock")
-	cost_row(title ", pooled", key, "system")
-	if (table != "message") printf "%-27s", "    pooled / stock"
-	for (i = 1; i <= nsizes; i++) {
-		off = noise[key, size[i]] ? noise[key, size[i]] - 1 : 0
-		if (off < 0) off = -off
-		if (off > most) most = off
-		if (table != "message") printf " %8.3g", ratio(key, size[i], "stock")
+	for (j = 1; j <= nheaps; j++) {
+		if (heap[j] ~ /^(stock|empty)/) continue
+		cost_row(title ", " called(heap[j]), key, heap[j])
+		if (table != "message") ratio_row(key, heap[j])
 	}
-	if (table != "message") printf "\n"
-	if (table == "bench" && key ~ /^(warm|close)/) cost_row(title ", empty", key, "empty")
+	if (table != "message" && (key, "empty", size[1]) in p50) cost_row(title ", empty", key, "empty")
 }
-function cost_table(   i, time) {
-	time = unit == "ns"
+function cost_table(   i) {
+	time = unit == "ns" || table == "try"
+	if (table == "try")
+		title = "Medians, the heaps in turns.  \"vmap\" and \"direct\" are the two zero_methods of the\n" \
+			"pooled heap; \"the thread\" is the CPU time of its thread for an allocation of the loop.\n"
 	printf "%s\n%-27s", table == "message" ? "@" name "@" : title, time ? "microseconds" : "instructions"
 	for (i = 1; i <= nsizes; i++) printf " %8s", human(size[i])
 	printf "\n"
 	cost("allocate", time ? "alloc" : "warm alloc")
+	if (table == "native") cost("allocate, in a row", "hot alloc")
 	if (time) cost("allocate and write", "write")
 	else if (table != "run") cost_row("allocate, none cached", "cold alloc", "system")
 	cost("close", "close")
+	if (table == "native") cost("close, in a row", "hot close")
+	if (table ~ /native|try/) cost("frames of 4 ms", "frames 4ms")
 	if (time) cost("frames of 16 ms", "frames 16ms")
 	cost("loop", time ? "loop" : "churn pair")
-	if (time) printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
-	# What make run prints is a part.
-	if (table != "run") missing = missing ? missing : absent
+	# User Mode Linux counts the CPU time of a thread in ticks.
+	for (i = 2; table == "try" && i <= nheaps; i++) cost_row("  the thread, " heap[i], "thread", heap[i])
+	if (table == "native") cost("loop of two tasks", "loop2")
+	if (most)
+		printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
+	# What make run or a part of make bench-native prints is a part.
+	if (table !~ /run|native/) missing = missing ? missing : absent
 	if (missing) print "error: " FILENAME " has no " missing > "/dev/stderr"
 }
 
-function us(ns) { return sprintf(ns < 9950 ? "%.1f" : "%.0f", ns / 1000) }
-function native_row(key, at,   pooled, floor, off) {
-	if (!((key, "system", at) in p50)) return
-	pooled = p50[key, "system", at]
-	floor = ratio(key, at, "empty")
-	off = noise[key, at]
-	printf "%-11s %7s ", key, at ? human(at) : "trace"
-	if (key == "held bytes") printf "%9s %9s\n", "-", human(pooled)
-	else if (!off) printf "%9s %9s\n", "-", us(pooled)
-	else printf "%9s %9s %9s %9s %8.3f %7s  %.3f%s\n", us(p50[key, "stock", at]), us(pooled), \
-		us(p10[key, at]), us(p90[key, at]), ratio(key, at, "stock"), \
-		floor ? sprintf("%.3f", floor) : "-", off, (off < 0.97 || off > 1.03 ? "  noise, not valid" : "")
-}
-function native_table(   i, k, line) {
-	line = "%-11s %7s %9s %9s %9s %9s %8s %7s  %s\n"
-	printf "%s\n" line line, title, "", "", "stock us", "pooled us", "p10", "p90", "pooled/", "pooled/", \
-		"stock2/", "row", "size", "", "", "", "", "stock", "empty", "stock"
-	for (k = 1; k <= nkeys; k++)
-		for (i = 1; i <= nsizes + 1; i++) native_row(key[k], size[i] + 0)
-}
 function plot_data(   i, j, n, r, row) {
-	n = split("write,frames 16ms,frames 4ms,loop,close", row, ",")
+	n = split("write,frames 16ms,frames 4ms,loop", row, ",")
 	for (i = 1; i <= nsizes; i++) {
 		printf "%s %s %s %s", size[i], p50["alloc", "stock", size[i]] / 1000, \
 			p50["alloc", "system", size[i]] / 1000, p50["alloc", "empty", size[i]] / 1000 > plot
 		for (j = 1; j <= n; j++) {
-			r = ratio(row[j], size[i], "stock")
+			r = ratio(row[j], size[i], "system")
 			printf " %s", (r ? r : "-") > plot
 		}
 		printf "\n" > plot
 	}
-}
-
-function fine_us(ns) { return sprintf(ns < 99950 ? "%.2f" : "%.0f", ns / 1000) }
-function times(r) { return r ? sprintf(r < 9.95 ? "%.2fx" : r < 99.5 ? "%.1fx" : "%.0fx", r) : "-" }
-# Median and 99th percentile of each heap; or medians of two keys, and the ratio of the sums
-function try_table(title, key, other,   i, j, x, y, stock, line) {
-	printf "\n%s\n%8s | %-15s | %-22s | %s\n%8s", title, "", "stock", "vmap", "direct", "size"
-	for (j = 1; j <= nheaps; j++)
-		printf " | %7s %7s" (j > 1 ? "  ratio" : ""), (other ? "app" : "median"), (other ? "thread" : "p99")
-	printf "\n"
-	for (i = 1; i <= nsizes; i++) {
-		line = sprintf("%8s", human(size[i]))
-		for (j = 1; j <= nheaps; j++) {
-			x = p50[key, heap[j], size[i]]
-			y = other ? p50[other, heap[j], size[i]] : p99[key, heap[j], size[i]]
-			line = line sprintf(" | %7s %7s", fine_us(x), fine_us(y))
-			if (other) x += y
-			if (j == 1) stock = x
-			else line = line sprintf(" %6s", times(x ? stock / x : 0))
-		}
-		print line
-	}
-}
-function try_page() {
-	print "In microseconds, the heaps in turns, the thread asleep.  \"vmap\" and"
-	print "\"direct\" are the two zero_methods of the pooled heap; a ratio is stock / pooled."
-	print "Of " n["alloc", size[1]] " buffers of " human(size[1]) " to " n["alloc", size[nsizes]] \
-		" of " human(size[nsizes]) "."
-	try_table("Allocate", "alloc")
-	try_table("Allocate, map, write every byte", "use")
-	try_table("Close", "close")
-	try_table("Every 4 ms: close the oldest of three, allocate, map and write the next", "frame")
-	try_table("Allocate and close back to back: what the application waits for", "loop")
-	try_table("Processor time for that: the application's, and the heap's thread's (medians)", "self", "thread")
-	if (nrows != 7 * 3 * nsizes) missing = "something"
 }
 
 function guard(   i, row, off, limit) {
@@ -178,26 +139,17 @@ FNR == 1 && ++files == 2 {
 	rows[++nrows] = row " " op " " name_of " " at
 	is[rows[nrows]] = field("p50") + 0
 	if (row != op) row = row " " op
-	if (!known[row]++) key[++nkeys] = row
+	known[row] = 1
 	if (!listed[name_of]++) heap[++nheaps] = name_of
 	if (at && !listed[at]++) size[++nsizes] = at
 	p50[row, name_of, at] = field("p50") + 0
-	p99[row, name_of, at] = field("p99") + 0
-	n[row, at] = field("n")
-	noise[row, at] = field("noise") + 0
-	if (name_of == "system") {
-		p10[row, at] = field("p10") + 0
-		p90[row, at] = field("p90") + 0
-	}
 	results = results (nrows > 1 ? ",\n" : "") $0
 }
 END {
 	if (!nrows) exit 1
-	if (table ~ /^(bench|run|message)$/) cost_table()
-	if (table == "native") native_table()
-	if (plot) plot_data()
-	if (table == "try") try_page()
 	if (table == "guard" || table == "compare") guard()
+	else cost_table()
+	if (plot) plot_data()
 	if (json && !missing) write_json()
 	exit missing != ""
 }

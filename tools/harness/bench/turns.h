@@ -15,14 +15,13 @@
 #define HEAP_STATS	HEAP_DEBUGFS "stats"
 #define HEAP_WRITE	"/sys/kernel/debug/heap_write"
 
-#define NR_SIZES	6
-#define MAX_VALUES	24000
+#define NR_SIZES	5
+#define MAX_VALUES	512
 #define IN_FLIGHT	3
 #define BLOCK_NS	40000000
 
 /* What a turn can measure */
-enum { ALLOC, USE, CLOSE };
-enum { PAIR, LOOP, SELF, HELD, THREAD, NR_FIGURES };
+enum { ALLOC, USE, CLOSE, LOOP, THREAD, NR_FIGURES };
 
 struct values {
 	uint64_t v[MAX_VALUES];
@@ -34,7 +33,7 @@ struct heap {
 	const char *node;
 	const char *method;		/* to set before a turn */
 	int fd;
-	struct values *values;
+	struct values values[NR_FIGURES];
 };
 
 struct row {
@@ -49,7 +48,7 @@ struct row {
 	size_t len;
 	unsigned int arg;
 	bool pages;			/* that it needs */
-	bool drain;			/* before it begins */
+	bool cold;			/* before each turn */
 };
 
 struct set {
@@ -57,9 +56,9 @@ struct set {
 	struct heap *heaps;
 	int nr_heaps;
 	const struct row *rows;
+	const char *cases;		/* of the rows; NULL: all */
 	bool in_turns;
-	bool noise;			/* stock2 says what that is */
-	const char *thread;		/* whose CPU time counts; NULL: all of the kernel's */
+	bool drain;			/* before the rounds of a size */
 	uint64_t (*write)(int buf);
 	void (*before)(void);
 };
@@ -140,7 +139,7 @@ static void drained(const struct heap *heap)
 /* ---- a heap's turn ---- */
 
 /*
- * One buffer; the thread sleeps.
+ * One buffer; the thread sleeps. If the row is cold, pool and queue are empty.
  * ALLOC: allocate. USE: allocate, and write to all of it, if arg. CLOSE: close
  */
 static void turn_alloc(struct heap *heap, const struct row *row)
@@ -148,6 +147,8 @@ static void turn_alloc(struct heap *heap, const struct row *row)
 	uint64_t t;
 	int buf;
 
+	if (row->cold)
+		drained(heap);
 	t = now();
 	buf = must_alloc(heap->fd, row->len);
 	t = now() - t;
@@ -182,23 +183,6 @@ static void turn_hot(struct heap *heap, const struct row *row)
 		close(buf[i]);
 		add(&heap->values[CLOSE], now() - t);
 	}
-}
-
-/*
- * One buffer; pool and queue are empty.
- * ALLOC: allocate
- */
-static void turn_cold(struct heap *heap, const struct row *row)
-{
-	uint64_t t;
-	int buf;
-
-	drained(heap);
-	t = now();
-	buf = must_alloc(heap->fd, row->len);
-	t = now() - t;
-	add(&heap->values[ALLOC], t);
-	close(buf);
 }
 
 /*
@@ -238,33 +222,22 @@ static int nr_pairs(size_t len)
 
 /*
  * A block of pairs: allocate and close back to back, until the queue is empty again.
- * LOOP: a pair, as the application waits for it, if arg. SELF, THREAD: CPU time of
- * application and thread for a pair. PAIR: both
+ * LOOP: CPU time of the application and of all kernel threads for a pair
  */
 static void turn_pairs(struct heap *heap, const struct row *row)
 {
 	int i, n = nr_pairs(row->len);
-	uint64_t kernel, self, t;
+	uint64_t kernel, self;
 
-	find_kthreads(set->thread);
+	find_kthreads(NULL);
 	kernel = kthreads_ns();
 	self = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-	if (row->arg) {
-		for (i = 0; i < n; i++) {
-			t = now();
-			close(must_alloc(heap->fd, row->len));
-			add(&heap->values[LOOP], now() - t);
-		}
-	} else {
-		for (i = 0; i < n; i++)
-			close(must_alloc(heap->fd, row->len));
-	}
+	for (i = 0; i < n; i++)
+		close(must_alloc(heap->fd, row->len));
 	self = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - self;
 	caught_up();
 	kernel = kthreads_ns() - kernel;
-	add(&heap->values[SELF], self / n);
-	add(&heap->values[THREAD], kernel / n);
-	add(&heap->values[PAIR], (self + kernel) * ticks_per_cpu_ns / n);
+	add(&heap->values[LOOP], (self + kernel) * ticks_per_cpu_ns / n);
 }
 
 /* Pairs of all tasks, and whether the other one is to go on */
@@ -300,8 +273,7 @@ static pid_t start_other(int heap, size_t len)
 /*
  * Blocks of some time, the first of which does not count: arg tasks allocate and close
  * back to back.
- * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
- * heap's thread for a pair
+ * LOOP: a pair. THREAD: CPU time of the heap's thread for a pair
  */
 static void turn_loop(struct heap *heap, const struct row *row)
 {
@@ -323,7 +295,6 @@ static void turn_loop(struct heap *heap, const struct row *row)
 			add(&heap->values[LOOP], t * row->arg / pairs);
 	}
 	if (is_pooled(heap) && !pid) {
-		add(&heap->values[HELD], heap_held());
 		caught_up();
 		add(&heap->values[THREAD], (kthreads_ns() - used) / total);
 	}
@@ -331,76 +302,6 @@ static void turn_loop(struct heap *heap, const struct row *row)
 	if (pid && wait_child(pid))
 		errx(1, "the other task failed");
 	other->pairs = 0;
-}
-
-/*
- * The surfaces of a window system, each of three buffers: a full-screen one, windows,
- * a status bar, icons, a cursor. A burst creates, resizes and releases some of them.
- */
-#define NR_SURFACES	12
-#define NR_BURSTS	24
-#define BURST_EVENTS	6
-
-static unsigned int rnd(unsigned int *state, unsigned int below)
-{
-	return next_random(state) % below;
-}
-
-static size_t surface_size(unsigned int *state)
-{
-	static const struct {
-		unsigned int width, height;
-	} shape[] = {
-		{ 1080, 2400 }, { 2400, 1080 }, { 1080, 1200 }, { 900, 700 },
-		{ 1080, 96 }, { 1080, 144 }, { 512, 512 }, { 192, 192 },
-		{ 96, 96 }, { 64, 64 }, { 32, 32 },
-	};
-	unsigned int i = rnd(state, ARRAY_SIZE(shape));
-
-	return (size_t)shape[i].width * shape[i].height * 4;
-}
-
-static void release_surface(int *surface)
-{
-	int i;
-
-	for (i = 0; i < IN_FLIGHT; i++) {
-		if (surface[i] >= 0)
-			close(surface[i]);
-		surface[i] = -1;
-	}
-}
-
-/*
- * A trace, the same in each pass: arg is where its random numbers begin.
- * LOOP: its bursts
- */
-static void turn_mix(struct heap *heap, const struct row *row)
-{
-	int surface[NR_SURFACES][IN_FLIGHT], burst, event, i, j;
-	unsigned int state = row->arg;
-	uint64_t t, sum = 0;
-	size_t len;
-	bool make;
-
-	memset(surface, -1, sizeof(surface));
-	for (burst = 0; burst <= NR_BURSTS; burst++) {
-		t = now();
-		for (event = 0; event < BURST_EVENTS; event++) {
-			make = rnd(&state, 4) != 0;
-			len = surface_size(&state);
-			i = rnd(&state, NR_SURFACES);
-			release_surface(surface[i]);
-			for (j = 0; make && j < IN_FLIGHT; j++)
-				surface[i][j] = must_alloc(heap->fd, len);
-		}
-		for (i = 0; burst == NR_BURSTS && i < NR_SURFACES; i++)
-			release_surface(surface[i]);
-		sum += now() - t;
-		/* Some bursts follow each other closely. */
-		usleep(rnd(&state, 3) ? 50000 : 1000);
-	}
-	add(&heap->values[LOOP], sum);
 }
 
 /* ---- ways to write to a buffer; both return what that took ---- */

@@ -13,6 +13,7 @@
 # unchanged sources have to pass all of the tests first; exits 0 only when all were
 # killed.
 . "$(dirname "$0")/../lib.sh"
+. "$HARNESS/check/judge.sh"
 
 list=$HARNESS/check/mutants.list
 work=$OUT/mutants
@@ -69,46 +70,38 @@ build() {	# NAME
 		put "$(build_dir "$tree" "$kernel")/$image" "$out/$kernel/image"
 }
 
-# run NAME TEST...: a KUnit test, SUITE.CASE, or a program with arguments; prints what
-# failed, and last how many passed.
+# run NAME TEST...: a KUnit test, SUITE.CASE, or a program with arguments; says what failed,
+# and last how many passed.  A skipped test kills no mutant, which then survives.
 run() {
-	local report=$out/runs/$1/report.log tests=$work/$1.tests glob='' test n=0
-	: >"$tests"
+	local glob='' test n=0 tests=$work/$1.tests passed=0 failed=0
 	for test in "${@:2}"; do
 		n=$((n + 1))
 		case $test in
 		dma_heap_*) glob=${glob:+dma_heap_*}; glob=${glob:-$test} ;;
-		*) echo "$1 $n-${test%% *} ktap 150 $test" >>"$tests" ;;
+		*) echo "$1 $n-${test%% *} ktap 150 $test" ;;
 		esac
-	done
+	done >"$tests"
 	[ -z "$glob" ] || echo "$1 kunit kunit 60 kunit" >>"$tests"
-	awk '{ $1 = ""; $3 = ""; print }' "$tests" |
-		env GUEST_CPUS=2 GUEST_MEM=1024 GUEST_TAIL=12 \
-			GUEST_NODES="$([ "$MUTANTS_IN" != nodes ] || echo 2)" \
-			GUEST_TIMEOUT="$(awk '{ s += $4 / 2 } END { print s + 60 }' "$tests")" \
-			GUEST_APPEND="dma_heap.mem_accounting=1 kunit.enable=${glob:+1} kunit.filter_glob=${glob:-none}" \
-			"$repo/tools/harness/guest/boot.sh" "$kernel" smp "$1" >"$work/$1.log" 2>&1 ||
-		echo "FAILED guest: $(grep -m1 -E "guest|QEMU|no result" "$work/$1.log" || true)"
-	[ -e "$report" ] || { mkdir -p "$(dirname "$report")"; : >"$report"; }
-	awk -f "$HARNESS/guest/splats.awk" "$out/runs/$1/console.log" >"$work/$1.splats" ||
-		echo "FAILED console: $(head -n 1 "$work/$1.splats")"
-	# A skipped test kills no mutant, which then survives.
-	awk -v boot="$1" -f "$HARNESS/guest/ktap.awk" "$tests" "$report" |
-		grep -v '^FAILED kunit: skipped, which is not allowed'
+	{
+		HARNESS=$repo/tools/harness OUT=$out boot "$1" "$kernel" GUEST_CPUS=2 GUEST_MEM=1024 \
+			"GUEST_NODES=$([ "$MUTANTS_IN" != nodes ] || echo 2)" \
+			"GUEST_TIMEOUT=$(awk '{ s += $4 / 2 } END { print s + 60 }' "$tests")" \
+			"GUEST_APPEND=dma_heap.mem_accounting=1 kunit.enable=${glob:+1} kunit.filter_glob=${glob:-none}"
+		echo "$passed passed"
+	} 2>&1 | grep -v '^FAILED kunit: skipped, which is not allowed'
 }
 
 # What failed, other than what ends together with the guest.
-failed() {
-	awk '!/^FAILED/ || /did not end in|did not run$|ended in the middle of it$|: timeout$/ { next }
-		/^FAILED guest:/ && !/panicked|died before/ { next }
-		{ print; found = 1; exit }
+killer() {
+	awk '/^FAILED/ && !/(did not end as it should|did not run|in the middle of it|: timeout)$/ ||
+		/the guest died before/ { print; found = 1; exit }
 		END { exit !found }' "$1"
 }
 
 lock 9 mutants
 out=$repo${OUT#"$TOP"}	# of the copy's scripts
 mkdir -p "$work" "$repo" "$out/$kernel"
-rm -f "$work"/*.log "$work"/*.tests "$work"/*.splats
+rm -f "$work"/*.{log,tests,result}
 "$HARNESS/kernel/deps.sh"
 dir=$("$HARNESS/kernel/fetch.sh")
 tree=$CACHE/mutants/$(basename "$dir")-mutants
@@ -138,7 +131,7 @@ for name in "${names[@]}"; do
 		verdict broken "does not build, see $work/$name.build"
 	else
 		run "$name" "$(field "$name" 4)" >"$work/$name.result"
-		if why=$(failed "$work/$name.result"); then
+		if why=$(killer "$work/$name.result"); then
 			killed=$((killed + 1))
 			verdict killed "${why#FAILED }"
 		elif grep -q '^FAILED' "$work/$name.result"; then

@@ -67,16 +67,17 @@ show 10 mv /dev/hidden $heap
 other 60 ${try/repo/other}
 remove 10 rm /other/$module
 headers 60 ${try/repo/other}
-first 900 $try
+first 1800 $try
 page 10 cat /repo/out/try.txt
-second 900 $try
+second 1800 $try
 END
 result "not root" "$(ended nobody 1 "only root")"
 result "no heap beside which to measure" "$(ended none 1 "has no heap $heap")"
 result "a module of another kernel" "$(ended other 1 "is for linux ${release/./,}")"
 result "no headers" "$(ended headers 1 "install linux-headers-$release")"
 result "it measures" "$(ended first 0 "Loading system_heap_pooled" "every byte was zero")"
-result "out/try.txt has six tables of five sizes" "$([ "$(said page | grep -c '^ .*iB |.*|.*|')" = 30 ] || said page)"
+result "out/try.txt compares six figures of five sizes with each method" \
+	"$([ "$(said page | grep -cE '^ +(vmap|direct) / stock( +[0-9.e+-]+){5}$')" = 12 ] || said page)"
 result "it measures with the module that is there" "$(ended second 0 "is already loaded" "every byte was zero")"
 said first >&2
 result_end

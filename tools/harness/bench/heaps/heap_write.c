@@ -35,16 +35,18 @@ static void write_lines(struct sg_table *table)
 	}
 }
 
-static int write_dmabuf(struct dma_buf *dmabuf)
+static int write_set(void *data, u64 fd)
 {
 	struct dma_buf_attachment *attachment;
+	struct dma_buf *dmabuf = dma_buf_get(fd);
 	struct sg_table *table;
 	u64 start;
 
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
 	attachment = dma_buf_attach(dmabuf, &write_dev->dev);
-	if (IS_ERR(attachment))
-		return PTR_ERR(attachment);
-	table = dma_buf_map_attachment_unlocked(attachment, DMA_TO_DEVICE);
+	table = IS_ERR(attachment) ? ERR_CAST(attachment) :
+		dma_buf_map_attachment_unlocked(attachment, DMA_TO_DEVICE);
 	if (!IS_ERR(table)) {
 		start = ktime_get_ns();
 		write_lines(table);
@@ -52,22 +54,11 @@ static int write_dmabuf(struct dma_buf *dmabuf)
 		dma_buf_unmap_attachment_unlocked(attachment, table,
 						  DMA_TO_DEVICE);
 	}
-	dma_buf_detach(dmabuf, attachment);
-
-	return PTR_ERR_OR_ZERO(table);
-}
-
-static int write_set(void *data, u64 fd)
-{
-	struct dma_buf *dmabuf = dma_buf_get(fd);
-	int ret;
-
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	ret = write_dmabuf(dmabuf);
+	if (!IS_ERR(attachment))
+		dma_buf_detach(dmabuf, attachment);
 	dma_buf_put(dmabuf);
 
-	return ret;
+	return PTR_ERR_OR_ZERO(table);
 }
 
 static int write_get(void *data, u64 *ns)
@@ -80,13 +71,8 @@ DEFINE_DEBUGFS_ATTRIBUTE(write_fops, write_get, write_set, "%llu\n");
 
 static int __init heap_write_init(void)
 {
-	const struct platform_device_info info = {
-		.name = "heap-write",
-		.id = PLATFORM_DEVID_NONE,
-		.dma_mask = DMA_BIT_MASK(64),
-	};
-
-	write_dev = platform_device_register_full(&info);
+	write_dev = platform_device_register_simple("heap-write",
+						    PLATFORM_DEVID_NONE, NULL, 0);
 	if (IS_ERR(write_dev))
 		return PTR_ERR(write_dev);
 	debugfs_create_file_unsafe("heap_write", 0600, NULL, NULL, &write_fops);
