@@ -6,8 +6,9 @@
  *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
  *           "empty", whose buffers have no pages: the floor. One after the other
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
- *           with another one each time. stock2 is the kernel's own heap once more; what
- *           it differs by from stock is noise
+ *           with another one each time. stock2 is the kernel's own heap once more and
+ *           says what noise is: a row is measured again, a few times, until stock2
+ *           differs from stock by 3 % at most
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
  *           in such rounds as well
  *
@@ -22,8 +23,13 @@
 #endif
 
 #define THREAD_NAME	"dma-heap-" HEAP_NAME
+#define TRIES		3
+
+enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
 
 static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB };
+static struct values all_values[NR_HEAPS][NR_FIGURES];
+static uint64_t stop_ns;		/* when nothing is measured again */
 static const char *only_case, *only_heap, *only_size;
 
 /* ---- a row ---- */
@@ -48,6 +54,28 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void measure_once(const struct row *row, int at, struct heap *heaps, int n)
+{
+	struct values *v;
+	int round, i, f;
+
+	for (i = 0; i < n; i++) {
+		heaps[i].values = all_values[i];
+		for (f = 0; f < NR_FIGURES; f++)
+			all_values[i][f].n = 0;
+	}
+	for (round = 0; round < row->warm + row->rounds[at]; round++)
+		for (i = 0; i < n; i++)
+			take_turn(&heaps[(i + round) % n], row, at, round < row->warm);
+	caught_up();
+	for (i = 0; i < n; i++) {
+		for (f = 0; f < NR_FIGURES; f++) {
+			v = &all_values[i][f];
+			qsort(v->v, v->n, sizeof(*v->v), compare);
+		}
+	}
+}
+
 /* The nearest rank, so that it is a value that occurred */
 static unsigned long long percentile(const struct values *values, int percent)
 {
@@ -56,33 +84,51 @@ static unsigned long long percentile(const struct values *values, int percent)
 	return values->v[rank > 0 ? rank - 1 : 0];
 }
 
-static void print(const struct row *row, struct heap *heap, int f)
+/* stock2 / stock, or 0 where only the pooled heap has such a figure */
+static double noise_of(const struct heap *heaps, int figure)
 {
-	struct values *v = &heap->values[f];
+	const struct values *stock = &heaps[STOCK].values[figure];
+
+	if (!stock->n)
+		return 0;
+	return (double)percentile(&heaps[STOCK2].values[figure], 50) / percentile(stock, 50);
+}
+
+static bool quiet(const struct row *row, const struct heap *heaps)
+{
+	double noise;
+	int f;
+
+	for (f = 0; set->noise && f < NR_FIGURES; f++) {
+		noise = noise_of(heaps, f);
+		if (row->figure[f].name && noise && (noise < 0.97 || noise > 1.03))
+			return false;
+	}
+	return true;
+}
+
+static void print(const struct row *row, const struct heap *heaps, int f, int heap)
+{
+	const struct values *v = &heaps[heap].values[f];
 
 	if (!row->figure[f].name || !v->n)
 		return;
-	qsort(v->v, v->n, sizeof(*v->v), compare);
 	printf("{\"case\":\"%s\",\"op\":\"%s\",\"heap\":\"%s\",\"size\":%zu,\"n\":%d,",
-	       row->figure[f].name, row->figure[f].op, heap->name, row->len, v->n);
-	printf("\"p50\":%llu,\"p10\":%llu,\"p90\":%llu}\n", percentile(v, 50),
-	       percentile(v, 10), percentile(v, 90));
+	       row->figure[f].name, row->figure[f].op, heaps[heap].name, row->len, v->n);
+	printf("\"p50\":%llu,\"p10\":%llu,\"p90\":%llu,\"noise\":%.3f}\n", percentile(v, 50),
+	       percentile(v, 10), percentile(v, 90), set->noise ? noise_of(heaps, f) : 0);
 }
 
 static void measure(const struct row *row, int at, struct heap *heaps, int n)
 {
-	int round, i, f;
+	int f, i, tries = 0;
 
-	for (i = 0; i < n; i++)
-		for (f = 0; f < NR_FIGURES; f++)
-			heaps[i].values[f].n = 0;
-	for (round = 0; round < row->warm + row->rounds[at]; round++)
-		for (i = 0; i < n; i++)
-			take_turn(&heaps[(i + round) % n], row, at, round < row->warm);
-	caught_up();
+	do {
+		measure_once(row, at, heaps, n);
+	} while (!quiet(row, heaps) && ++tries < TRIES && now() < stop_ns);
 	for (f = 0; f < NR_FIGURES; f++)
 		for (i = 0; i < n; i++)
-			print(row, &heaps[i], f);
+			print(row, heaps, f, i);
 }
 
 /* ---- the rows that are asked for ---- */
@@ -120,7 +166,7 @@ static void measure_heaps(struct heap *heaps, int n)
 {
 	const struct row *rows = set->rows;
 	struct row row;
-	int at, i, j;
+	int at, i;
 
 	for (i = 0; i < n; i++)
 		heaps[i].fd = must_open(heaps[i].node);
@@ -130,8 +176,8 @@ static void measure_heaps(struct heap *heaps, int n)
 			row.len = sizes[at];
 			if (!wanted(&row) || !wanted_size(row.len))
 				continue;
-			for (j = 0; set->drain && j < n; j++)
-				drained(&heaps[j]);
+			if (set->drain)
+				drained(&heaps[n == 1 ? 0 : SYSTEM]);
 			/* Only the last heap may be empty. */
 			measure(&row, at, heaps,
 				n - (row.pages && !strcmp(heaps[n - 1].name, "empty")));
@@ -174,19 +220,19 @@ static const struct row bench_rows[] = {
 /* ---- make bench-native and make try ---- */
 
 static struct heap native_heaps[] = {
-	{ .name = "stock", .node = HEAP_STOCK },
-	{ .name = "system", .node = HEAP_NAME },
-	{ .name = "stock2", .node = "stock2" },
-	{ .name = "empty", .node = "empty" },
+	[STOCK] = { .name = "stock", .node = HEAP_STOCK },
+	[SYSTEM] = { .name = "system", .node = HEAP_NAME },
+	[STOCK2] = { .name = "stock2", .node = "stock2" },
+	[EMPTY] = { .name = "empty", .node = "empty" },
 };
 
 static struct heap try_heaps[] = {
-	{ .name = "stock", .node = HEAP_STOCK },
-	{ .name = "vmap", .node = HEAP_NAME, .method = "vmap" },
+	[STOCK] = { .name = "stock", .node = HEAP_STOCK },
+	[SYSTEM] = { .name = "vmap", .node = HEAP_NAME, .method = "vmap" },
 	{ .name = "direct", .node = HEAP_NAME, .method = "direct" },
 };
 
-#define EACH_SIZE	.rounds = { 7, 7, 7, 7, 7 }
+#define EACH_SIZE	.rounds = { 5, 5, 5, 5, 5 }
 #define SAMPLES		.samples = { 24, 24, 24, 10, 6 }
 
 static const struct row real_rows[] = {
@@ -233,6 +279,7 @@ static void native_before(void)
 	set_method("direct");
 	find_kthreads(THREAD_NAME);
 	touch_memory();
+	stop_ns = now() + 100000000000ULL;
 }
 
 static void try_before(void)
@@ -255,7 +302,7 @@ static const struct set sets[] = {
 	}, {
 		.name = "native", .unit = "tsc", .rows = real_rows, .drain = true,
 		.heaps = native_heaps, .nr_heaps = ARRAY_SIZE(native_heaps), .in_turns = true,
-		.write = write_lines, .before = native_before,
+		.noise = true, .write = write_lines, .before = native_before,
 	}, {
 		.name = "try", .unit = "ns", .rows = real_rows, .cases = "alloc,write,frames,loop",
 		.heaps = try_heaps, .nr_heaps = ARRAY_SIZE(try_heaps), .in_turns = true,

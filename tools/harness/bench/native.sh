@@ -105,7 +105,7 @@ running+=("$!")
 export GUEST_MEM=$memory GUEST_CPUS=2 GUEST_POLL=1
 # The processors are given their places before what is measured begins.
 "$HARNESS/guest/boot.sh" native smp native < <(printf '%s\n' "settle 10 sleep 1" \
-	"heap-native 600 taskset 1 heap-bench$args native") &
+	"heap-native 300 taskset 1 heap-bench$args native") &
 running+=("$!")
 wait "$!" || exit 1
 report=$run/report.log

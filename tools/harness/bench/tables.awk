@@ -20,13 +20,13 @@ function human(bytes) {
 	if (bytes >= 1048576) return sprintf("%.4g MiB", bytes / 1048576)
 	return sprintf("%.4g KiB", bytes / 1024)
 }
-# The median of a heap, divided by that of stock
-function ratio(key, at, heap) {
-	return p50[key, "stock", at] ? p50[key, heap, at] / p50[key, "stock", at] : 0
+# The median of a pooled heap, divided by that of stock
+function ratio(key, at, pooled) {
+	return p50[key, "stock", at] ? p50[key, pooled, at] / p50[key, "stock", at] : 0
 }
 # What a second instance of stock differs by
 function noise(key, at,   by) {
-	by = p50[key, "stock2", at] ? ratio(key, at, "stock2") - 1 : 0
+	by = noises[key, at] ? noises[key, at] - 1 : 0
 	return by < 0 ? -by : by
 }
 function called(heap) { return heap == "system" ? "pooled" : heap }
@@ -143,6 +143,7 @@ FNR == 1 && ++files == 2 {
 	if (!listed[name_of]++) heap[++nheaps] = name_of
 	if (at && !listed[at]++) size[++nsizes] = at
 	p50[row, name_of, at] = field("p50") + 0
+	noises[row, at] = field("noise") + 0
 	results = results (nrows > 1 ? ",\n" : "") $0
 }
 END {

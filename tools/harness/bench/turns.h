@@ -33,7 +33,7 @@ struct heap {
 	const char *node;
 	const char *method;		/* to set before a turn */
 	int fd;
-	struct values values[NR_FIGURES];
+	struct values *values;
 };
 
 struct row {
@@ -58,6 +58,7 @@ struct set {
 	const struct row *rows;
 	const char *cases;		/* of the rows; NULL: all */
 	bool in_turns;
+	bool noise;			/* stock2 says what that is */
 	bool drain;			/* before the rounds of a size */
 	uint64_t (*write)(int buf);
 	void (*before)(void);
