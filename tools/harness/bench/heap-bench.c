@@ -148,7 +148,7 @@ static bool wanted_size(size_t len)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%zu", len);
-	return in_list(only_size, text);
+	return !len || in_list(only_size, text);
 }
 
 /* A turn measures, and prints, all of its figures. */
@@ -173,8 +173,9 @@ static void measure_heaps(struct heap *heaps, int n)
 	for (at = 0; at < NR_SIZES; at++) {
 		for (i = 0; rows[i].turn; i++) {
 			row = rows[i];
-			row.len = sizes[at];
-			if (!wanted(&row) || !wanted_size(row.len))
+			/* A trace has no size. */
+			row.len = row.turn == turn_mix ? 0 : sizes[at];
+			if (!row.rounds[at] || !wanted(&row) || !wanted_size(row.len))
 				continue;
 			if (set->drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
@@ -256,7 +257,11 @@ static const struct row real_rows[] = {
 		.figure = { [LOOP] = { "loop2", "loop2" } },
 	}, {
 		turn_loop, EACH_SIZE, .arg = 1,
-		.figure = { [LOOP] = { "loop", "loop" }, [THREAD] = { "thread", "thread" } },
+		.figure = { [LOOP] = { "loop", "loop" }, [HELD] = { "held", "bytes" },
+			    [THREAD] = { "thread", "thread" } },
+	}, {
+		turn_mix, .rounds = { 5 }, .arg = 20201217, .pages = true,
+		.figure = { [LOOP] = { "mix", "mix" } },
 	}, {}
 };
 

@@ -17,7 +17,7 @@
 export ARCH=um
 . "$(dirname "$0")/../lib.sh"
 
-rows="alloc close hot write frames loop loop2"
+rows="alloc close hot write frames loop loop2 mix"
 may_be ROWS "some of $rows" "(${rows// /|})( (${rows// /|}))*"
 may_be SIZES "sizes such as 64K 1M" "[0-9]+[KM]?( [0-9]+[KM]?)*"
 

@@ -78,7 +78,16 @@ function cost_table(   i) {
 	cost("loop", time ? "loop" : "churn pair")
 	# User Mode Linux counts the CPU time of a thread in ticks.
 	for (i = 2; table == "try" && i <= nheaps; i++) cost_row("  the thread, " heap[i], "thread", heap[i])
+	if (table == "native" && known["held bytes"]) {
+		printf "%-27s", "  held at its end, KiB"
+		for (i = 1; i <= nsizes; i++) printf " %8d", p50["held bytes", "system", size[i]] / 1024
+		printf "\n"
+	}
 	if (table == "native") cost("loop of two tasks", "loop2")
+	if (table == "native" && known["mix"])
+		printf "trace of a window system    %.0f, pooled %.0f, pooled / stock %.3g%s\n", \
+			p50["mix", "stock", 0] / 1000, p50["mix", "system", 0] / 1000, \
+			ratio("mix", 0, "system"), (noise("mix", 0) > 0.03 ? "~" : "")
 	if (most)
 		printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
 	# What make run or a part of make bench-native prints is a part.

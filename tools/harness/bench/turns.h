@@ -21,7 +21,7 @@
 #define BLOCK_NS	40000000
 
 /* What a turn can measure */
-enum { ALLOC, USE, CLOSE, LOOP, THREAD, NR_FIGURES };
+enum { ALLOC, USE, CLOSE, LOOP, HELD, THREAD, NR_FIGURES };
 
 struct values {
 	uint64_t v[MAX_VALUES];
@@ -274,7 +274,8 @@ static pid_t start_other(int heap, size_t len)
 /*
  * Blocks of some time, the first of which does not count: arg tasks allocate and close
  * back to back.
- * LOOP: a pair. THREAD: CPU time of the heap's thread for a pair
+ * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
+ * heap's thread for a pair
  */
 static void turn_loop(struct heap *heap, const struct row *row)
 {
@@ -296,6 +297,7 @@ static void turn_loop(struct heap *heap, const struct row *row)
 			add(&heap->values[LOOP], t * row->arg / pairs);
 	}
 	if (is_pooled(heap) && !pid) {
+		add(&heap->values[HELD], heap_held());
 		caught_up();
 		add(&heap->values[THREAD], (kthreads_ns() - used) / total);
 	}
@@ -303,6 +305,45 @@ static void turn_loop(struct heap *heap, const struct row *row)
 	if (pid && wait_child(pid))
 		errx(1, "the other task failed");
 	other->pairs = 0;
+}
+
+/*
+ * The surfaces of a window system, each of three buffers: a full-screen one, windows,
+ * a status bar, icons, a cursor. A burst creates, resizes and releases some of them.
+ * The trace is the same in each pass.
+ * LOOP: its bursts
+ */
+static void turn_mix(struct heap *heap, const struct row *row)
+{
+	static const unsigned int shape[][2] = {
+		{ 1080, 2400 }, { 2400, 1080 }, { 1080, 1200 }, { 900, 700 }, { 1080, 96 },
+		{ 1080, 144 }, { 512, 512 }, { 192, 192 }, { 96, 96 }, { 64, 64 }, { 32, 32 },
+	};
+	int buf[12 * IN_FLIGHT], burst, event, i, j;
+	unsigned int rnd = row->arg, make;
+	uint64_t t, sum = 0;
+	size_t len;
+
+	memset(buf, -1, sizeof(buf));
+	for (burst = 0; burst < 24; burst++) {
+		t = now();
+		for (event = 0; event < 6; event++) {
+			make = next_random(&rnd) % 4;
+			i = next_random(&rnd) % ARRAY_SIZE(shape);
+			len = 4UL * shape[i][0] * shape[i][1];
+			i = next_random(&rnd) % 12 * IN_FLIGHT;
+			for (j = i; j < i + IN_FLIGHT; j++)
+				close(buf[j]);
+			for (j = i; j < i + IN_FLIGHT; j++)
+				buf[j] = make ? must_alloc(heap->fd, len) : -1;
+		}
+		sum += now() - t;
+		/* Some bursts follow each other closely. */
+		usleep(next_random(&rnd) % 3 ? 50000 : 1000);
+	}
+	for (j = 0; j < 12 * IN_FLIGHT; j++)
+		close(buf[j]);
+	add(&heap->values[LOOP], sum);
 }
 
 /* ---- ways to write to a buffer; both return what that took ---- */
