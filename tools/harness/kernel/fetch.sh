@@ -6,8 +6,6 @@
 # tree itself (linux/) that directory holds the full version (version), and the package's
 # name and version (package).
 #
-# fetch.sh config: only the package with Debian's configurations of that kernel;
-# prints the package's file.
 # fetch.sh few: only those files of the source that the series changes and the tests
 # take; the directory that is printed has them in linux/, as above.
 #
@@ -97,13 +95,6 @@ fi
 
 for name in $wanted; do
 	read -r _ package mirror suite <<<"$(kernel_row "$name")"
-	if [ "${1:-}" = config ]; then
-		debs=$debs/config
-		mkdir -p "$debs"
-		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration is not available"
-		echo "$deb"
-		exit 0
-	fi
 	if get_deb "$package" "$mirror" "$suite" || { [ "${1:-}" = few ] && get_newest; }; then
 		# The key of everything made from this package.
 		version=$(dpkg-deb -f "$deb" Version)

@@ -10,8 +10,8 @@
 #   build       each patch builds, with W=1, no warning and no function that uses
 #               more than 512 bytes of stack, in the configurations of
 #               series/configs.list: built in, as modules, not at all, without a network,
-#               for 32 bits with highmem, for ARC, and as Debian builds it.  y and m
-#               are linked with each patch, i386 and nonet with the last one
+#               for 32 bits with highmem, and for ARC.  y and m are linked with each
+#               patch, i386 and nonet with the last one
 #   files       check/host.sh: the series applies; checkpatch and kernel-doc of the files,
 #               sparse
 #   cocci       the kernel's semantic patches
@@ -26,7 +26,7 @@ only_x86
 
 all_steps="checkpatch build files cocci kconfig docs"
 steps=${STEPS:-$all_steps}
-configs="y m n nonet i386 arc debian"
+configs="y m n nonet i386 arc"
 # A misspelt step would check nothing, and pass.
 for step in $steps; do
 	case " $all_steps " in *" $step "*) ;; *) die "no step $step: $all_steps" ;; esac
@@ -102,26 +102,11 @@ kmake() {
 		KCFLAGS=-Wno-error=frame-larger-than= "$@" </dev/null
 }
 
-# debian_symbols: the symbols of Debian's configuration for dma-buf, memory management,
-# the network's core and tracing.
-debian_symbols() {
-	local deb
-	deb=$("$HARNESS/kernel/fetch.sh" config) || return 1
-	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards '*/config.amd64_none_amd64.xz' | xz -dc |
-		(cd "$repo" && awk '
-			FILENAME != "-" { if ($1 ~ /^(menu)?config$/) ours["CONFIG_" $2] = 1; next }
-			{ symbol = $0; sub(/=.*/, "", symbol) }
-			symbol in ours' mm/Kconfig* net/Kconfig kernel/{bpf,module,trace}/Kconfig \
-			lib/Kconfig.debug drivers/dma-buf/Kconfig "$heaps/Kconfig" -)
-}
-
 # configure CONFIG: set the symbols of series/configs.list that the tree has.
 configure() {
 	local b=$builds/$1
 	mkdir -p "$b"
-	: >"$b/wanted.new"
-	[ "$1" != debian ] || debian_symbols >"$b/wanted.new" || { echo "no configuration of Debian"; return; }
-	sections "$series/configs.list" "$1" >>"$b/wanted.new"
+	sections "$series/configs.list" "$1" >"$b/wanted.new"
 	cmp -s "$b/wanted.new" "$b/wanted" && cmp -s "$repo/$heaps/Kconfig" "$b/kconfig" && return
 	rm -f "$b/kconfig"
 	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted.new" allnoconfig >"$b/log" 2>&1 ||
@@ -144,7 +129,7 @@ make_and_look() {
 # two lines for a symbol the last counts.
 lost() {
 	tac "$builds/$1/wanted" | sort -t = -k 1,1 -s -u |
-		grep -E '^CONFIG_(DMABUF_HEAPS.*|BPF_EVENTS|DEBUG_INFO_BTF|WERROR)=[ym]$' |
+		grep -E '^CONFIG_(DMABUF_HEAPS.*|BPF_EVENTS|WERROR)=[ym]$' |
 		grep -vxFf "$builds/$1/.config" | sed 's/$/ is not set/' || true
 }
 
