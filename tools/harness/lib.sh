@@ -150,7 +150,7 @@ lock_out() {
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
 # compilers (others would rebuild all that they made), and such that the same
 # sources give the same kernel wherever and whenever.  Our variables (make help)
-# stay out.  An array and no function: in the background, its pid is make's.
+# stay out.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
