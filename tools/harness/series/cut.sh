@@ -50,22 +50,14 @@ base() {
 		git_plain -C "$repo" commit -q -m "Linux $version, as in Debian's $(cat "$few/package")"
 }
 
-# in_state DIR GIT-ARGUMENT...: git on the files in DIR, with an index of our own.
-in_state() {
-	(cd "$1" && GIT_INDEX_FILE=$work/index GIT_GLOB_PATHSPECS=1 \
-		git_plain --git-dir="$repo/.git" --work-tree=. -c core.fileMode=false "${@:2}")
-}
-
 # Put the list of files of each patch into $work/NAME.
 owners() {
 	local name globs
-	in_state "$stage" add -f .
-	in_state "$stage" ls-files | sort >"$work/left"
-	for name in "${names[@]}"; do
-		mapfile -t globs < <(awk -v n="$name" '!/^#/ && $2 == n { for (i = 3; i <= NF; i++) print $i }' "$series/patches.list")
-		in_state "$stage" ls-files --error-unmatch "${globs[@]}" | sort |
-			comm -12 - "$work/left" >"$work/$name"
-		comm -23 "$work/left" "$work/$name" >"$work/new"
+	(cd "$stage" && find . -type f -printf '%P\n' | sort) >"$work/left"
+	grep -v '^#\|^$' "$series/patches.list" | while read -r _ name globs; do
+		globs=$(sed 's/\./\\./g; s/\*\+/.*/g; s/ \+/|/g' <<<"$globs")
+		grep -xE "$globs" "$work/left" >>"$work/$name" || die "no file of $name is $globs"
+		grep -vxE "$globs" "$work/left" >"$work/new" || true
 		mv "$work/new" "$work/left"
 	done
 	[ ! -s "$work/left" ] || die "in no patch of series/patches.list: $(tr '\n' ' ' <"$work/left")"
@@ -146,24 +138,22 @@ message() {	# NAME
 }
 
 commits() {
-	local i=0 tip set name tree
-	tip=$(git_plain -C "$repo" rev-parse pristine)
-	in_state "$stage" read-tree pristine
+	local i=0 set name
 	for set in $(series_sets); do
+		git_plain -C "$repo" checkout -q -b "$set"
 		for name in $(series_names "$set"); do
 			i=$((i + 1))
-			in_state "$work/$i" add --ignore-removal -f .
-			tree=$(in_state "$work/$i" write-tree)
-			[ "$tree" != "$(git_plain -C "$repo" rev-parse "$tip^{tree}")" ] ||
-				die "patch $name changes nothing"
+			cp -r "$work/$i/." "$repo"
+			git_plain -C "$repo" -c core.fileMode=false add -f .
 			message "$name"
 			# A minute apart, so that mail programs show them in order.
 			GIT_COMMITTER_DATE=$(printf '2026-01-02T00:%02d:00Z' "$i")
 			export GIT_COMMITTER_DATE GIT_AUTHOR_DATE=$GIT_COMMITTER_DATE
-			tip=$(git_plain -C "$repo" commit-tree "$tree" -p "$tip" -F "$work/message")
+			git_plain -C "$repo" commit -q --cleanup=verbatim -F "$work/message" ||
+				die "patch $name changes nothing"
 		done
-		git_plain -C "$repo" update-ref "refs/heads/$set" "$tip"
 	done
+	git_plain -C "$repo" checkout -q pristine
 }
 
 mails() {
@@ -183,7 +173,6 @@ base
 owners
 states
 tables >"$work/tables"
-rm -f "$work/index"
 commits
 mails
 rm -rf "$work"
