@@ -45,7 +45,6 @@ flags=("-DHEAP_NAME=\"$heap\"" -DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK
 for program in "$@"; do compile "$program" "${flags[@]}" "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
 	compile heap-hold "${flags[@]}" "$HARNESS/distro/heap-hold.c"
-	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
 	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
 	# The machine may have no drm headers.
 	flags+=(-D_GNU_SOURCE -D__user= -I "$selftests" -idirafter "$uapi")
@@ -59,7 +58,7 @@ if [ $# = 0 ]; then
 fi
 
 keep "$module" system_heap_pooled.ko
-keep "$HARNESS/distro/module-load.sh" module-load
+keep "$HARNESS/distro/module-test.sh" module-test
 compile dma-heap "$TOP"/tools/dma-heap/*.c
 # Cloud kernels have no vgem.
 /sbin/modprobe -d "$dir" -S "$release" --show-depends vgem 2>>"$log" >"$made/depends" || : >"$made/depends"
