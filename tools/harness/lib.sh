@@ -38,14 +38,6 @@ sections() {
 		}
 		!off' "$1"
 }
-# kernel_config NAME: the file that configures the kernel NAME; several are in test.config.
-kernel_config() {
-	local dir=$HARNESS/kernel/configs
-	if [ -f "$dir/$1.config" ]; then echo "$dir/$1.config"
-	elif grep -q "^\[.*\<$1\>.*\]" "$dir/test.config"; then echo "$dir/test.config"
-	else die "no kernel $1 in kernel/configs/"
-	fi
-}
 
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {
