@@ -12,20 +12,12 @@ case $uses${cross:+-cross} in
 build | build-cross | run-cross) uses+=,${ARCH:-x86} ;;
 esac
 
+# The packages that are for these uses and not installed.
 missing() {
-	local probe package
-	while read -r probe package; do
-		case $probe in
-		perl:*) perl -e "require ${probe#perl:}" 2>/dev/null || echo "$package" ;;
-		/*) [ -e "$probe" ] || echo "$package" ;;
-		*) command -v "$probe" >/dev/null || echo "$package" ;;
-		esac
-	done < <(awk -v uses="$uses" '
-		/^#/ || !NF { next }
-		{
-			for (i = split(uses, use, ","); i; i--)
-				if (index("," $1 ",", "," use[i] ",")) { print $2, $3; next }
-		}' "$HARNESS/kernel/deps.list") | sort -u | tr '\n' ' '
+	awk -v uses=",$uses," '!/^#/ && index(uses, "," $1 ",") { for (i = 2; i <= NF; i++) print $i }' \
+		"$HARNESS/kernel/deps.list" | sort -u |
+		comm -23 - <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort -u) |
+		xargs
 }
 
 wanted=$(missing)
