@@ -20,7 +20,6 @@
 # Promises: one run at a time works in a tree and builds of its own in the cache.
 # What an earlier run left there only saves time.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/git.sh"
 only_x86
 
 all_steps="checkpatch build files cocci docs"

@@ -20,7 +20,6 @@
 # Promises: the last commit's tree is that of "pristine" with the staged files; every
 # staged file is in one patch; the same input gives the same output to the last byte.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/git.sh"
 
 out=$1
 repo=$out/base
