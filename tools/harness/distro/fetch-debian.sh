@@ -78,7 +78,6 @@ get() {
 	new=$cache/$release-$(basename "$root")
 	[ -e "$new" ] || get_kernel "$new" || return 1
 	ln -sfn "$(basename "$new")" "$link"
-	touch "$link.asked"
 	dir=$new
 }
 
@@ -90,12 +89,6 @@ tmp=$cache/tmp
 mkdir -p "$cache"
 dir=$(realpath "$link" 2>/dev/null) || dir=
 [ "$(realpath "$dir/root" 2>/dev/null)" = "$root" ] || dir=
-if [ -z "$dir" ] || ! asked "$link"; then
-	if ! get; then
-		[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-		[ -n "$dir" ] || die "Debian's kernel is neither in the cache nor on the mirror"
-		say "the mirror cannot be reached; using $(cat "$dir/release") fetched before"
-	fi
-	rm -rf "$tmp" "$tmp.kernel"
-fi
+once_a_day "$link" "$dir" get || die "Debian's kernel is neither in the cache nor on the mirror"
+rm -rf "$tmp" "$tmp.kernel"
 echo "$dir"

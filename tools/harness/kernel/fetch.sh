@@ -19,32 +19,23 @@
 debs=$CACHE/deb
 trees=$CACHE/tree
 
-newest_cached() {	# PACKAGE[_VERSION]
-	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
-}
-
 # Sets $deb to the package file; fails when neither mirror nor cache has it.
 get_deb() {	# PACKAGE MIRROR SUITE
-	local file=
-	deb=$(newest_cached "$1")
-	[ -z "$deb" ] || ! asked "$debs/$1" || return 0
-	if apt_setup "$2" "$3" && apt_update; then
-		file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || true
-	fi
-	if [ -n "$file" ] && [ ! -e "$debs/$file" ]; then
+	deb=$(find "$debs" -maxdepth 1 -name "$1_*.deb" | sort -V | tail -n 1)
+	once_a_day "$debs/$1" "$deb" get_newer "$@"
+}
+# shellcheck disable=SC2317 # once_a_day calls it
+get_newer() {
+	local file
+	apt_setup "$2" "$3" && apt_update || return 1
+	file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || return 1
+	if [ ! -e "$debs/$file" ]; then
 		say "fetching ${file%_*}"
 		need_space 400 "the download"
-		! download "$debs/tmp" download "$1" || mv "$debs/tmp/deb/$file" "$debs"
+		download "$debs/tmp" download "$1" && mv "$debs/tmp/deb/$file" "$debs" || return 1
 		rm -rf "$debs/tmp"
 	fi
-	if [ -n "$file" ] && [ -e "$debs/$file" ]; then
-		deb=$debs/$file
-		touch "$debs/$1.asked"
-		return 0
-	fi
-	[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-	[ -n "$deb" ] || return 1
-	say "the mirror cannot be reached for $1; using $(basename "$deb") fetched before"
+	deb=$debs/$file
 }
 
 # unpack_kernel DIR MIB [PATH...]: its files, or those of the PATHs that it has, into
