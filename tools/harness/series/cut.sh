@@ -11,7 +11,7 @@
 #   COSTS, COSTS_ARM64, TIME     figures of make bench on x86-64, on arm64, and of make
 #                                bench-native, from out/ or else from docs/
 #   BASE                         the package that the base commit was made of
-#   MEM_ACCOUNTING, CC_SHARED    empty; for kernels whose heap has these features
+#   MEM_ACCOUNTING, CC_SHARED    only for @IF: the kernel's heap has these features
 #
 #   AUTHOR="Name <mail>"               the author of all patches, or else "Nobody"
 #   SIGNOFF=1                          add the author's Signed-off-by
@@ -95,36 +95,32 @@ states() {
 	done
 }
 
-# figures NAME FILE...: make a table of the first FILE that exists.
+# figures FILE...: make a table of the first FILE that exists.
 figures() {
 	local file
-	for file in "${@:2}"; do
+	for file in "$@"; do
 		[ -f "$file" ] || continue
-		awk -v table=message -v name="$1" -f "$HARNESS/bench/tables.awk" "$file"
+		awk -v table=message -f "$HARNESS/bench/tables.awk" "$file" | sed 1d
 		grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
 			say "$file was measured with other sources"
 		return
 	done
 }
 tables() {
-	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json"
-	figures COSTS_ARM64 "$TOP"/{out,docs}/bench-"$kernel"-arm64.json
-	figures TIME "$TOP"/{out,docs}/bench-native.json
-	printf '@BASE@\n%s\n' "$(cat "$few/package")"
-	! grep -qw mem_accounting "$stage/$heaps/system_heap.c" || echo @MEM_ACCOUNTING@
-	! grep -qw cc_shared "$stage/$heaps/system_heap.c" || echo @CC_SHARED@
+	COSTS=$(figures "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json")
+	COSTS_ARM64=$(figures "$TOP"/{out,docs}/bench-"$kernel"-arm64.json)
+	TIME=$(figures "$TOP"/{out,docs}/bench-native.json)
+	BASE=$(cat "$few/package")
+	MEM_ACCOUNTING=$(grep -w mem_accounting "$stage/$heaps/system_heap.c") || true
+	CC_SHARED=$(grep -w cc_shared "$stage/$heaps/system_heap.c") || true
+	export COSTS COSTS_ARM64 TIME BASE MEM_ACCOUNTING CC_SHARED
 }
 
 fill() {	# FILE
-	awk '
-		NR == FNR && /^@.*@$/ { name = $0; table[name] = ""; next }
-		NR == FNR { table[name] = table[name] $0 "\n"; next }
-		/^@IF .*@$/ { skip = !(("@" $2) in table); next }
-		/^@END@$/ { skip = 0; next }
-		skip { next }
-		!/^@.*@$/ { print; next }
-		!($0 in table) { print "error: no table " $0 > "/dev/stderr"; exit 1 }
-		{ printf "%s", table[$0] }' "$work/tables" "$1" || die "$(basename "$1") cannot be filled in"
+	perl -0pe '
+		s/^\@IF (\w+)\@\n(.*?)^\@END\@\n/$ENV{$1} ? $2 : ""/gmse;
+		s/^\@(\w+)\@$/$ENV{$1} || die "no table $1\n"/gme' "$1" ||
+		die "$(basename "$1") cannot be filled in"
 }
 
 message() {	# NAME
@@ -171,7 +167,7 @@ mails() {
 base
 owners
 states
-tables >"$work/tables"
+tables
 commits
 mails
 rm -rf "$work"
