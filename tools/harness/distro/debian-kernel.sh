@@ -3,8 +3,7 @@
 #
 # debian-kernel.sh NAME HEAP PROGRAM...: put the kernel NAME of kernels.list, of this ARCH,
 # into out/NAME-HEAP/, for guest/boot.sh, and print NAME-HEAP.  bin/ there has the
-# PROGRAMs, or all tests if there is none, the module, which becomes HEAP, and vgem if the
-# kernel has it.  The file modules names vgem and what it needs, in order.
+# PROGRAMs, or all tests if there is none, and the module, which becomes HEAP.
 #
 # Promises: as kernel/kernel.sh.
 . "$(dirname "$0")/../lib.sh"
@@ -27,7 +26,7 @@ if [ "$name" = android ]; then
 	image=$("$HARNESS/kernel/kernel.sh" android)
 	release=$(cat "$tree/version")
 	module=$("$HARNESS/module.sh" "$(build_dir "$tree" android)")
-	dir=$tree uapi=$tree/linux/include/uapi
+	uapi=$tree/linux/include/uapi
 else
 	dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
 	release=$(cat "$dir/release")
@@ -60,14 +59,6 @@ fi
 keep "$module" system_heap_pooled.ko
 keep "$HARNESS/distro/module-test.sh" module-test
 compile dma-heap "$TOP"/tools/dma-heap/*.c
-# Cloud kernels have no vgem.
-/sbin/modprobe -d "$dir" -S "$release" --show-depends vgem 2>>"$log" >"$made/depends" || : >"$made/depends"
-while read -r _ file; do
-	module=$(basename "${file%.xz}")
-	xz -dc "$file" >"$made/$module"
-	keep "$made/$module" "$module"
-	echo "$module"
-done <"$made/depends" >"$out/modules"
 only_kept
 
 gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
