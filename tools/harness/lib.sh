@@ -18,14 +18,11 @@ export HARNESS TOP CACHE JOBS V
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# The kernels: columns of kernel/versions.list, chosen by KERNEL or the first that can
-# be had (the list starts with the newest).
-supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/versions.list"; }
-newest() { supported | cut -d" " -f1; }
-kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/versions.list"; }
-# The same of Debian's own kernels, which the module is for.
-distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }
-distro_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/distro/kernels.list"; }
+# Lists: names LIST prints the first column, and row LIST NAME the line of that NAME.
+names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/$1"; }
+row() { awk -v name="$2" '!/^#/ && $1 == name' "$HARNESS/$1"; }
+# The newest of the kernels that KERNEL chooses: the list starts with it.
+newest() { names kernel/versions.list | cut -d" " -f1; }
 
 # sections FILE NAME...: FILE but for the sections "[WORD...]" that have none of the NAMEs.
 sections() {
@@ -47,7 +44,7 @@ may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
 may_be ARCH "x86, arm64, i386 or um" "x86|arm64|i386|um"
 if [ -n "${KERNEL:-}" ]; then
-	kernels="$(supported)${KERNEL_MODULE:+ $(distro_names)}"	# run.sh sets that
+	kernels="$(names kernel/versions.list)${KERNEL_MODULE:+ $(names distro/kernels.list)}"	# run.sh sets that
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
 fi
 

@@ -98,7 +98,7 @@ distro_boot() {
 # distro_kernel NAME [long]: all boots that kernels.list has of it.
 distro_kernel() {
 	local arch boots
-	read -r _ arch _ _ boots < <(distro_row "$1")
+	read -r _ arch _ _ boots < <(row distro/kernels.list "$1")
 	if [ "$arch" != "${ARCH:-x86}" ]; then
 		other "$1" "ARCH=$arch" "$HARNESS/distro.sh" ${2:+-l} "$1"
 		return

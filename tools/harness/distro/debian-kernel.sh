@@ -18,7 +18,7 @@ made=$out/made		# before it is put where it is looked for
 lock_out
 few=$(KERNEL=$(newest) "$HARNESS/kernel/fetch.sh" few)
 if [ "$name" = android ]; then
-	read -r _ _ KERNEL _ < <(distro_row android)
+	read -r _ _ KERNEL _ < <(row distro/kernels.list android)
 	export KERNEL KERNEL_ANDROID=1
 	"$HARNESS/kernel/deps.sh" clang
 	tree=$("$HARNESS/kernel/fetch.sh")

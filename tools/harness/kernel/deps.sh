@@ -28,8 +28,6 @@ hint="install these packages: $wanted"
 command -v apt-get >/dev/null || die "no apt-get; $hint"
 
 lock 7 deps
-wanted=$(missing)
-[ -n "$wanted" ] || exit 0
 log=$CACHE/deps.log
 say "installing: $wanted"
 export DEBIAN_FRONTEND=noninteractive
@@ -37,5 +35,3 @@ export DEBIAN_FRONTEND=noninteractive
 { apt-get update && apt-get install -y --no-install-recommends \
 	-o DPkg::Lock::Timeout=300 $wanted; } \
 	</dev/null >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "apt failed ($log); $hint"; }
-left=$(missing)
-[ -z "$left" ] || die "still missing after apt: $left"

@@ -78,14 +78,9 @@ get_newest() {
 
 lock 7 fetch
 mkdir -p "$debs" "$trees"
-if [ -n "${KERNEL:-}" ]; then
-	wanted=$KERNEL
-else
-	wanted=$(supported)
-fi
-
+wanted=${KERNEL:-$(names kernel/versions.list)}
 for name in $wanted; do
-	read -r _ package mirror suite <<<"$(kernel_row "$name")"
+	read -r _ package mirror suite <<<"$(row kernel/versions.list "$name")"
 	if get_deb "$package" "$mirror" "$suite" || { [ "${1:-}" = few ] && get_newest; }; then
 		# The key of everything made from this package.
 		version=$(dpkg-deb -f "$deb" Version)

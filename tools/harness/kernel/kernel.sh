@@ -24,7 +24,6 @@ for name in "$@"; do
 	# shellcheck disable=SC2086 # a list of targets
 	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
 		-C "$dir/linux" O="$build" $targets
-	mkdir -p "$OUT/$name"
 	put "$build/$image" "$OUT/$name/image"
 	# The programs for android are those for Debian's kernels.
 	[ "$name" = android ] || "$HARNESS/kernel/programs.sh" "$dir" "$name"
