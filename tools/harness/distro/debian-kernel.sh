@@ -64,7 +64,6 @@ only_kept
 gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
 	failed gen_init_cpio
 put "$made/gen_init_cpio" "$out/gen_init_cpio"
-chmod +x "$out/gen_init_cpio"
 put "$image" "$out/image"
 echo "$release" >"$out/version"
 echo "$name-$heap"

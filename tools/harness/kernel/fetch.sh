@@ -54,8 +54,7 @@ unpack_kernel() {
 			die "$(basename "$deb") did not unpack${said:+: $said}; if the disk is not full, remove $deb"
 		fi
 	}
-	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { printf "%s%s", s, $3; s = "." }
-		END { print "" }' "$tmp/linux/Makefile" >"$tmp/version"
+	echo "${version%%[-~]*}" >"$tmp/version"
 	rm -rf "$1"
 	mv "$tmp" "$1"
 }

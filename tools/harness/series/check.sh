@@ -104,14 +104,14 @@ kmake() {
 configure() {
 	local b=$builds/$1
 	mkdir -p "$b"
-	sections "$series/configs.list" "$1" >"$b/wanted.new"
-	cmp -s "$b/wanted.new" "$b/wanted" && cmp -s "$repo/$heaps/Kconfig" "$b/kconfig" && return
-	rm -f "$b/kconfig"
-	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted.new" allnoconfig >"$b/log" 2>&1 ||
+	sections "$series/configs.list" "$1" >"$b/wanted"
+	cat "$b/wanted" "$repo/$heaps/Kconfig" | cmp -s - "$b/configured" && return
+	rm -f "$b/configured"
+	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted" allnoconfig >"$b/log" 2>&1 ||
 		{ tail -n 5 "$b/log"; return; }
-	mv "$b/wanted.new" "$b/wanted"
-	cp "$repo/$heaps/Kconfig" "$b/kconfig"
-	grep -A 20 "unmet direct dependencies" "$b/log" || true
+	# What is wrong is said again the next time.
+	grep -A 20 "unmet direct dependencies" "$b/log" ||
+		cat "$b/wanted" "$repo/$heaps/Kconfig" >"$b/configured"
 }
 
 # make_and_look CONFIG ARGUMENT...: build; print warnings in our files and all errors.
@@ -136,29 +136,24 @@ lost() {
 		grep -vxFf "$builds/$1/.config" | sed 's/$/ is not set/' || true
 }
 
-# build_patch COMMIT: what is wrong with it in each configuration.
-build_patch() {
-	local config
-	checkout "$1" || echo "$1 was not checked out"
-	for config in $configs; do
-		{
-			configure "$config"
-			make_and_look "$config" W=1 "$heaps/"
-			[ "$1" != "$tip" ] || lost "$config"
-			# Not with W=1, which would rebuild the whole kernel.
-			case $config-$1 in
-			y-* | m-* | i386-"$tip" | nonet-"$tip") make_and_look "$config" vmlinux modules ;;
-			esac
-		} | sed "s/^/$(git_plain -C "$repo" log -1 --format=%s), $config: /"
-	done
-}
-
+# What is wrong with each patch in each configuration.
 build_each() {
-	local commit
+	local commit config
 	# make would not compile, nor warn about, an object that is up to date.
 	find "$builds"/*/"$heaps" -name '*.o' -delete 2>/dev/null || true
 	for commit in $(git_plain -C "$repo" rev-list --reverse "pristine..$tip"); do
-		build_patch "$commit"
+		checkout "$commit" || echo "$commit was not checked out"
+		for config in $configs; do
+			{
+				configure "$config"
+				make_and_look "$config" W=1 "$heaps/"
+				[ "$commit" != "$tip" ] || lost "$config"
+				# Not with W=1, which would rebuild the whole kernel.
+				case $config-$commit in
+				y-* | m-* | i386-"$tip" | nonet-"$tip") make_and_look "$config" vmlinux modules ;;
+				esac
+			} | sed "s/^/$(git_plain -C "$repo" log -1 --format=%s), $config: /"
+		done
 	done
 }
 step build "each patch builds: $configs" build_each
