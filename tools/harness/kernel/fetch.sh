@@ -96,7 +96,6 @@ for name in $wanted; do
 		echo "$dir"
 		exit 0
 	fi
-	older=${wanted#*"$name"}
-	say "linux $name is not available${older:+; trying the next:$older}"
+	say "linux $name is not available"
 done
 die "no kernel source: neither in the cache nor on the mirror"
