@@ -43,7 +43,7 @@ pool_is() {	# MIB [LESS]
 	echo "the pool has $have bytes" >>/tmp/said
 	[ "$have" -le $(($1 << 20)) ] && [ "$have" -ge $((($1 - ${2:-0}) << 20)) ]
 }
-# filled MIB LESS STATUS WORDS OPTIONS: fill, and the pool then has as much.
+# filled MIB LESS STATUS WORDS OPTIONS: fill; the pool then has MIB, or at most LESS less.
 filled() { fill "$3" "$4" "$5" && pool_is "$1" "$2"; }
 drain() { echo 1 >"$debug/drain"; }
 
