@@ -12,12 +12,11 @@ case $uses${cross:+-cross} in
 build | build-cross | run-cross) uses+=,${ARCH:-x86} ;;
 esac
 
+installed() { dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/ installed$//p'; }
 # The packages that are for these uses and not installed.
 missing() {
 	awk -v uses=",$uses," '!/^#/ && index(uses, "," $1 ",") { for (i = 2; i <= NF; i++) print $i }' \
-		"$HARNESS/kernel/deps.list" | sort -u |
-		comm -23 - <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' | sed -n 's/ installed$//p' | sort -u) |
-		xargs
+		"$HARNESS/kernel/deps.list" | sort -u | comm -23 - <(installed | sort -u) | xargs
 }
 
 wanted=$(missing)
