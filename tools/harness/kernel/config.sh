@@ -36,8 +36,7 @@ rm -f "$build/wanted.stamp"
 log=$build/config.log
 {
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" tinyconfig
-	cd "$build"
-	"$tree/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" "$wanted"
+	cat "$wanted" >>"$build/.config"
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" olddefconfig
 } >"$log" 2>&1 </dev/null || { tail -n 20 "$log" >&2; die "configuring failed ($log)"; }
 
