@@ -15,14 +15,10 @@ all) dirs=("$TOP/out" "$CACHE") ;;
 esac
 
 # Each ARCH but the first has a directory of its own in out/.
-locks_in() { find "$1" -mindepth 1 -maxdepth 2 -name '*.lock' 2>/dev/null; }
-
-for dir in "${dirs[@]}"; do
-	while read -r file; do
-		exec {fd}>>"$file"
-		flock -n "$fd" || die "another run holds $file; nothing was removed"
-	done < <(locks_in "$dir")
-done
+while read -r file; do
+	exec {fd}>>"$file"
+	flock -n "$fd" || die "another run holds $file; nothing was removed"
+done < <(find "${dirs[@]}" -mindepth 1 -maxdepth 2 -name '*.lock' 2>/dev/null)
 for dir in "${dirs[@]}"; do
 	[ -d "$dir" ] || continue
 	say "removing $dir"

@@ -31,8 +31,6 @@ rm -rf "$OUT/deb.build"
 mkdir -p "$source" "$dir"
 "$HARNESS/module/sources.sh" "$source/module"
 cp -r "$TOP/tools/dma-heap" "$HARNESS/deb/debian" "$source"
-mkdir "$source/debian/source"
-echo "3.0 (native)" >"$source/debian/source/format"
 sed -i "s/@AUTHOR@/$author/" "$source/debian/control"
 cat >"$source/debian/changelog" <<EOF
 system-heap-pooled ($VERSION) unstable; urgency=medium

@@ -14,7 +14,7 @@ if [ "${1:-}" = -l ]; then
 	long=long
 	shift
 fi
-names=" $(distro_names) tools "
+names=" $(names distro/kernels.list) tools "
 # shellcheck disable=SC2086 # a list of names
 [ $# -gt 0 ] || set -- $names
 for name in "$@"; do

@@ -18,14 +18,11 @@ export HARNESS TOP CACHE JOBS V
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# The kernels: columns of kernel/versions.list, chosen by KERNEL or the first that can
-# be had (the list starts with the newest).
-supported() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/kernel/versions.list"; }
-newest() { supported | cut -d" " -f1; }
-kernel_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/kernel/versions.list"; }
-# The same of Debian's own kernels, which the module is for.
-distro_names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/distro/kernels.list"; }
-distro_row() { awk -v k="$1" '!/^#/ && $1 == k' "$HARNESS/distro/kernels.list"; }
+# Lists: names LIST prints the first column, and row LIST NAME the line of that NAME.
+names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/$1"; }
+row() { awk -v name="$2" '!/^#/ && $1 == name' "$HARNESS/$1"; }
+# The newest of the kernels that KERNEL chooses: the list starts with it.
+newest() { names kernel/versions.list | cut -d" " -f1; }
 
 # sections FILE NAME...: FILE but for the sections "[WORD...]" that have none of the NAMEs.
 sections() {
@@ -38,14 +35,6 @@ sections() {
 		}
 		!off' "$1"
 }
-# kernel_config NAME: the file that configures the kernel NAME; several are in test.config.
-kernel_config() {
-	local dir=$HARNESS/kernel/configs
-	if [ -f "$dir/$1.config" ]; then echo "$dir/$1.config"
-	elif grep -q "^\[.*\<$1\>.*\]" "$dir/test.config"; then echo "$dir/test.config"
-	else die "no kernel $1 in kernel/configs/"
-	fi
-}
 
 # may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
 may_be() {
@@ -55,7 +44,7 @@ may_be JOBS "a number from 1 to 999" "[1-9][0-9]{0,2}"
 may_be V "0 or 1" "[01]"
 may_be ARCH "x86, arm64, i386 or um" "x86|arm64|i386|um"
 if [ -n "${KERNEL:-}" ]; then
-	kernels="$(supported)${KERNEL_MODULE:+ $(distro_names)}"	# run.sh sets that
+	kernels="$(names kernel/versions.list)${KERNEL_MODULE:+ $(names distro/kernels.list)}"	# run.sh sets that
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
 fi
 
@@ -150,7 +139,7 @@ lock_out() {
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
 # compilers (others would rebuild all that they made), and such that the same
 # sources give the same kernel wherever and whenever.  Our variables (make help)
-# stay out.  An array and no function: in the background, its pid is make's.
+# stay out.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
@@ -190,3 +179,16 @@ complaint() {
 	printf '%s\n' "${said:-${1##*/} failed and did not say why}"
 }
 result_end() { echo "1..$results"; }
+
+series=$HARNESS/series		# what belongs to which patch, and the messages
+
+# All patches, or those of one SET; all sets.
+series_names() { awk -v set="${1:-}" '!/^#/ && NF && (set == "" || $1 == set) && !seen[$2]++ { print $2 }' "$series/patches.list"; }
+series_sets() { awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$series/patches.list"; }
+
+# git without the user's settings, so that the same tree gives the same series.
+git_plain() {
+	env -u GIT_DIR -u GIT_WORK_TREE -u GIT_OBJECT_DIRECTORY GIT_CONFIG_NOSYSTEM=1 \
+		GIT_CONFIG_GLOBAL=/dev/null TZ=UTC git -c core.autocrlf=false \
+		-c core.safecrlf=false -c gc.auto=0 -c advice.detachedHead=false "$@"
+}

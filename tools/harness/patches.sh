@@ -11,7 +11,6 @@
 # Promises: the same tree and figures give the same patches to the last byte;
 # out/series/KERNEL has a whole series, or the one that was there before.
 . "$(dirname "$0")/lib.sh"
-. "$HARNESS/series/git.sh"
 only_x86
 
 heap=drivers/dma-buf/heaps/system_heap.c

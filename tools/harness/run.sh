@@ -14,7 +14,7 @@ KERNEL_MODULE=1
 
 kernel=${KERNEL:-cloud}
 [ -n "${KERNEL:-}" ] || [ -z "$cross" ] || kernel=bench
-read -r _ arch _ _ boots < <(distro_row "$kernel") || boots=
+read -r _ arch _ _ boots < <(row distro/kernels.list "$kernel") || boots=
 [ -z "$boots" ] || [ "$arch" = "${ARCH:-x86}" ] || ARCH=$arch exec "$0" "$@"
 lock_out
 stock="the kernel's own heap"

@@ -17,10 +17,9 @@ um) boots=um ;;
 esac
 boots=${BOOTS:-$boots}
 boots=${boots//,/ }
-row() { awk -v b="$1" '!/^#/ && $1 == b' "$HARNESS/check/boots.list"; }
 kernels=
 for boot in $boots; do
-	read -r _ arch kernel _ < <(row "$boot") ||
+	read -r _ arch kernel _ < <(row check/boots.list "$boot") ||
 		die "BOOTS=$boot: is not in tools/harness/check/boots.list"
 	[ "$arch" = any ] || [ "$arch" = "${ARCH:-x86}" ] || die "BOOTS=$boot: needs ARCH=$arch"
 	[[ " $kernels " = *" $kernel "* ]] || kernels="$kernels $kernel"
@@ -42,7 +41,7 @@ if [ -z "${BOOTS:-}$arch_dir" ]; then
 	script host "$HARNESS/check/host.sh" "$dir"
 fi
 for boot in $boots; do
-	read -r _ _ kernel words < <(row "$boot")
+	read -r _ _ kernel words < <(row check/boots.list "$boot")
 	# shellcheck disable=SC2086 # variables of guest/boot.sh
 	boot "$boot" "$kernel" $words
 done

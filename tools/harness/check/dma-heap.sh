@@ -4,7 +4,7 @@
 # dma-heap.sh: test dma-heap without a heap.  stat has to print given statistics.  test and
 # fill have to notice what is wrong with a fake heap.  Each error is one line.  The
 # completion works.  Says nothing if all is well.  What needs a heap or another user is in
-# distro/dma-heap-test.sh.
+# distro/module-test.sh.
 . "$(dirname "$0")/../lib.sh"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/dma-heap.XXXXXX")

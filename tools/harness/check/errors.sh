@@ -88,8 +88,8 @@ check_module() {
 		module "does not export $symbol"
 		printf '0x0\t%s\tvmlinux\tEXPORT_SYMBOL_GPL\t\n' "$symbol" >>"$kdir/Module.symvers"
 	done
-	build 'gcc-99 -c x.c' "the kernel's compiler ($compiler) is missing or incomplete: make: gcc-99: No such"
-	build 'gcc -fno-such-flag -c -x c /dev/null -o /dev/null' "this is not the kernel's compiler ($compiler): gcc: error: unrecognized"
+	build 'gcc-99 -c x.c' "whose compiler is $compiler: make: gcc-99: No such"
+	build 'gcc -fno-such-flag -c -x c /dev/null -o /dev/null' "whose compiler is $compiler: gcc: error: unrecognized"
 	build '@echo ERROR: modpost: \"page_pool_create\" undefined!; false' '"page_pool_create" undefined!'
 	build '@echo heap_pool.c:1:1: warning: odd' "the build warned"
 }

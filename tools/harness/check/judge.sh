@@ -89,18 +89,16 @@ distro_boot() {
 	fi
 	local tests=$OUT/test/$boot.tests
 	mkdir -p "$OUT/test"
-	{
-		sed 's,.*,modprobe-& exit 30 insmod /bin/&,' "$OUT/$name/modules"
-		expand_list "$HARNESS/distro/debian-tests.list" |
-			awk -v heap="$2" -v when=" $place ${3:-} $1 " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }'
-	} | sed "s/^ */$boot /" >"$tests"
+	expand_list "$HARNESS/distro/debian-tests.list" |
+		awk -v heap="$2" -v when=" $place ${3:-} $1 " 'index(when, " " $1 " ") { $1 = ""; sub(/HEAP$/, heap); print }' |
+		sed "s/^ */$boot /" >"$tests"
 	GUEST_CPUS=2 GUEST_MEM=$mem GUEST_DISK=$disk GUEST_APPEND=$append boot "$boot" "$name"
 }
 
 # distro_kernel NAME [long]: all boots that kernels.list has of it.
 distro_kernel() {
 	local arch boots
-	read -r _ arch _ _ boots < <(distro_row "$1")
+	read -r _ arch _ _ boots < <(row distro/kernels.list "$1")
 	if [ "$arch" != "${ARCH:-x86}" ]; then
 		other "$1" "ARCH=$arch" "$HARNESS/distro.sh" ${2:+-l} "$1"
 		return

@@ -3,8 +3,7 @@
 #
 # debian-kernel.sh NAME HEAP PROGRAM...: put the kernel NAME of kernels.list, of this ARCH,
 # into out/NAME-HEAP/, for guest/boot.sh, and print NAME-HEAP.  bin/ there has the
-# PROGRAMs, or all tests if there is none, the module, which becomes HEAP, and vgem if the
-# kernel has it.  The file modules names vgem and what it needs, in order.
+# PROGRAMs, or all tests if there is none, and the module, which becomes HEAP.
 #
 # Promises: as kernel/kernel.sh.
 . "$(dirname "$0")/../lib.sh"
@@ -19,7 +18,7 @@ made=$out/made		# before it is put where it is looked for
 lock_out
 few=$(KERNEL=$(newest) "$HARNESS/kernel/fetch.sh" few)
 if [ "$name" = android ]; then
-	read -r _ _ KERNEL _ < <(distro_row android)
+	read -r _ _ KERNEL _ < <(row distro/kernels.list android)
 	export KERNEL KERNEL_ANDROID=1
 	"$HARNESS/kernel/deps.sh" clang
 	tree=$("$HARNESS/kernel/fetch.sh")
@@ -27,7 +26,7 @@ if [ "$name" = android ]; then
 	image=$("$HARNESS/kernel/kernel.sh" android)
 	release=$(cat "$tree/version")
 	module=$("$HARNESS/module.sh" "$(build_dir "$tree" android)")
-	dir=$tree uapi=$tree/linux/include/uapi
+	uapi=$tree/linux/include/uapi
 else
 	dir=$("$HARNESS/distro/fetch-debian.sh" "$name")
 	release=$(cat "$dir/release")
@@ -45,7 +44,6 @@ flags=("-DHEAP_NAME=\"$heap\"" -DHEAP_MODULE=\"system_heap_pooled\" -DHEAP_STOCK
 for program in "$@"; do compile "$program" "${flags[@]}" "$HARNESS/bench/$program.c"; done
 if [ $# = 0 ]; then
 	compile heap-hold "${flags[@]}" "$HARNESS/distro/heap-hold.c"
-	keep "$HARNESS/distro/dma-heap-test.sh" dma-heap-test
 	keep "$TOP/Documentation/admin-guide/mm/dma-heap-system.rst" dma-heap-system.rst
 	# The machine may have no drm headers.
 	flags+=(-D_GNU_SOURCE -D__user= -I "$selftests" -idirafter "$uapi")
@@ -59,22 +57,13 @@ if [ $# = 0 ]; then
 fi
 
 keep "$module" system_heap_pooled.ko
-keep "$HARNESS/distro/module-load.sh" module-load
+keep "$HARNESS/distro/module-test.sh" module-test
 compile dma-heap "$TOP"/tools/dma-heap/*.c
-# Cloud kernels have no vgem.
-/sbin/modprobe -d "$dir" -S "$release" --show-depends vgem 2>>"$log" >"$made/depends" || : >"$made/depends"
-while read -r _ file; do
-	module=$(basename "${file%.xz}")
-	xz -dc "$file" >"$made/$module"
-	keep "$made/$module" "$module"
-	echo "$module"
-done <"$made/depends" >"$out/modules"
 only_kept
 
 gcc -O2 -o "$made/gen_init_cpio" "$few/linux/usr/gen_init_cpio.c" >>"$log" 2>&1 ||
 	failed gen_init_cpio
 put "$made/gen_init_cpio" "$out/gen_init_cpio"
-chmod +x "$out/gen_init_cpio"
 put "$image" "$out/image"
 echo "$release" >"$out/version"
 echo "$name-$heap"

@@ -4,7 +4,7 @@
 # fetch-debian.sh NAME: bring the kernel NAME of kernels.list into the cache, and what
 # modules for it are built with.  Prints a directory with
 #   release        of the kernel
-#   vmlinuz, lib/modules/
+#   vmlinuz
 #   root           the headers and compilers of all these kernels, for in-root.sh
 #
 # Promises: packages come from the machine's own mirror, with apt's checks of
@@ -39,30 +39,23 @@ get_root() {
 packages() { apt_private apt-cache show "$@" 2>/dev/null | sed -n 's/^Package: //p' | sed "s/-$flavour\$/&${also:+:$also}/"; }
 
 get_kernel() {	# DIR
-	local common
+	local common=${release%"-$flavour"}
 	say "fetching Debian's kernel $release"
 	need_space 700 "a kernel"
 	# Newer ones come in pieces.
-	mapfile -t debs < <(packages linux-{image,binary,base,modules}-"$release${also:+:$also}")
-	download "$tmp" download "${debs[@]}" || return 1
-	unpack "$tmp"
-	find "$tmp/new" -name 'vmlinuz*' -exec mv {} "$tmp/new/vmlinuz" \;
-	[ -s "$tmp/new/vmlinuz" ] || die "there is no kernel in ${debs[*]}"
-	echo "$release" >"$tmp/new/release"
-	[ -d "$tmp/new/lib" ] || ln -s usr/lib "$tmp/new/lib"
-	/sbin/depmod -b "$tmp/new" "$release" || die "depmod failed for $release"
-	ln -s "../$(basename "$root")" "$tmp/new/root"
-	mv "$tmp/new" "$tmp.kernel"
-
-	common=${release%"-$flavour"}
-	mapfile -t debs < <(packages linux-headers-"$release${also:+:$also}" \
+	mapfile -t debs < <(packages linux-{image,binary,base,modules,headers}-"$release${also:+:$also}" \
 		linux-headers-"$common"-common{,-rt} "linux-kbuild-$common")
 	download "$tmp" download "${debs[@]}" || return 1
-	mkdir "$tmp/new/usr"
+	mkdir -p "$tmp/new/usr/lib" "$tmp/kernel"
 	ln -s usr/lib "$tmp/new/lib"
 	unpack "$tmp"
+	find "$tmp/new" -name 'vmlinuz*' -exec mv {} "$tmp/kernel/vmlinuz" \;
+	[ -s "$tmp/kernel/vmlinuz" ] || die "there is no kernel in ${debs[*]}"
+	echo "$release" >"$tmp/kernel/release"
+	ln -s "../$(basename "$root")" "$tmp/kernel/root"
+	rm -rf "$tmp/new/usr/lib/modules"
 	cp -a "$tmp/new/usr" "$root/"
-	mv -T "$tmp.kernel" "$1"
+	mv -T "$tmp/kernel" "$1"
 }
 
 # Sets $dir to what is complete; fails when the mirror does not give it.
@@ -78,7 +71,6 @@ get() {
 	new=$cache/$release-$(basename "$root")
 	[ -e "$new" ] || get_kernel "$new" || return 1
 	ln -sfn "$(basename "$new")" "$link"
-	touch "$link.asked"
 	dir=$new
 }
 
@@ -90,12 +82,6 @@ tmp=$cache/tmp
 mkdir -p "$cache"
 dir=$(realpath "$link" 2>/dev/null) || dir=
 [ "$(realpath "$dir/root" 2>/dev/null)" = "$root" ] || dir=
-if [ -z "$dir" ] || ! asked "$link"; then
-	if ! get; then
-		[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-		[ -n "$dir" ] || die "Debian's kernel is neither in the cache nor on the mirror"
-		say "the mirror cannot be reached; using $(cat "$dir/release") fetched before"
-	fi
-	rm -rf "$tmp" "$tmp.kernel"
-fi
+once_a_day "$link" "$dir" get || die "Debian's kernel is neither in the cache nor on the mirror"
+rm -rf "$tmp"
 echo "$dir"

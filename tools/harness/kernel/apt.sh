@@ -37,8 +37,18 @@ apt_private() {	# TOOL ARG...
 		-o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }
 
-# asked FILE: whether the mirror was asked for that within a day.
-asked() { [ -n "$(find "$1.asked" -mmin -1440 2>/dev/null)" ]; }
+# once_a_day STAMP HAVE COMMAND...: get what is newer than HAVE from the mirror, unless it was
+# asked within a day.  If that fails, HAVE will do if there is one.
+once_a_day() {
+	[ -z "$2" ] || [ -z "$(find "$1.asked" -mmin -1440 2>/dev/null)" ] || return 0
+	if "${@:3}"; then
+		touch "$1.asked"
+		return
+	fi
+	[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
+	[ -n "$2" ] || return 1
+	say "the mirror cannot be reached for $(basename "$1"); using $(basename "$2") fetched before"
+}
 
 apt_update() { apt_private apt-get -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1; }
 

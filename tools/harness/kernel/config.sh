@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # config.sh DIR NAME: configure DIR/linux for kernel NAME where build_dir says:
-# tinyconfig, then configs/base.config and configs/NAME.config or, if test.config has
-# a section NAME, that one, each with its sections for ARCH, the kernel's version and
-# NAME.
+# tinyconfig, then what kernels.config has for NAME.
 #
 # Promises: every symbol has the value asked for, or this fails with a
 # list of those that are not; nothing is redone while its inputs stay the same.
@@ -17,10 +15,12 @@ mkdir -p "$build"
 
 # A kernel's name in versions.list is its version's first two numbers.
 kernel=$(cut -d. -f1,2 "$1/version")
-file=$(kernel_config "$2")
-for part in "$HARNESS/kernel/configs/base.config" "$file"; do
-	sections "$part" "${ARCH:-x86}" "$kernel" "$2"
-done >"$wanted.tmp"
+arch=${ARCH:-x86}
+list=$HARNESS/kernel/kernels.config
+kind=$2
+[[ $kind = @(bench|native|android) ]] || kind="test"
+grep -q "^\[.*\<$2\>" "$list" || die "no kernel $2 in $list"
+sections "$list" "$arch" "$kernel" "$2" "$kind" "$kind-$arch" "$kind-$kernel" >"$wanted.tmp"
 
 kconfig_files=$(grep Kconfig "$1/grafted" | sed "s,^,$tree/,")
 # shellcheck disable=SC2086 # a list of paths without blanks
@@ -36,8 +36,7 @@ rm -f "$build/wanted.stamp"
 log=$build/config.log
 {
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" tinyconfig
-	cd "$build"
-	"$tree/scripts/kconfig/merge_config.sh" -m -O "$build" "$build/.config" "$wanted"
+	cat "$wanted" >>"$build/.config"
 	"${KERNEL_MAKE[@]}" -C "$tree" O="$build" olddefconfig
 } >"$log" 2>&1 </dev/null || { tail -n 20 "$log" >&2; die "configuring failed ($log)"; }
 
@@ -48,5 +47,5 @@ bad=$(settings "$wanted" | tac | sort -t = -k 1,1 -s -u | grep -vxFf <(settings 
 		is=$(sed -n "s/^$symbol=//p" "$build/.config")
 		[ "${is:-n}" = "$value" ] || echo "  $symbol is ${is:-n}, not $value"
 	done)
-[ -z "$bad" ] || { say "$bad"; die "the $2 kernel cannot be configured as configs/ asks"; }
+[ -z "$bad" ] || { say "$bad"; die "the $2 kernel cannot be configured as kernels.config asks"; }
 echo "$stamp" >"$build/wanted.stamp"

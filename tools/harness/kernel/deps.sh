@@ -12,20 +12,11 @@ case $uses${cross:+-cross} in
 build | build-cross | run-cross) uses+=,${ARCH:-x86} ;;
 esac
 
+installed() { dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/ installed$//p'; }
+# The packages that are for these uses and not installed.
 missing() {
-	local probe package
-	while read -r probe package; do
-		case $probe in
-		perl:*) perl -e "require ${probe#perl:}" 2>/dev/null || echo "$package" ;;
-		/*) [ -e "$probe" ] || echo "$package" ;;
-		*) command -v "$probe" >/dev/null || echo "$package" ;;
-		esac
-	done < <(awk -v uses="$uses" '
-		/^#/ || !NF { next }
-		{
-			for (i = split(uses, use, ","); i; i--)
-				if (index("," $1 ",", "," use[i] ",")) { print $2, $3; next }
-		}' "$HARNESS/kernel/deps.list") | sort -u | tr '\n' ' '
+	awk -v uses=",$uses," '!/^#/ && index(uses, "," $1 ",") { for (i = 2; i <= NF; i++) print $i }' \
+		"$HARNESS/kernel/deps.list" | sort -u | comm -23 - <(installed | sort -u) | xargs
 }
 
 wanted=$(missing)
@@ -36,8 +27,6 @@ hint="install these packages: $wanted"
 command -v apt-get >/dev/null || die "no apt-get; $hint"
 
 lock 7 deps
-wanted=$(missing)
-[ -n "$wanted" ] || exit 0
 log=$CACHE/deps.log
 say "installing: $wanted"
 export DEBIAN_FRONTEND=noninteractive
@@ -45,5 +34,3 @@ export DEBIAN_FRONTEND=noninteractive
 { apt-get update && apt-get install -y --no-install-recommends \
 	-o DPkg::Lock::Timeout=300 $wanted; } \
 	</dev/null >"$log" 2>&1 || { tail -n 5 "$log" >&2; die "apt failed ($log); $hint"; }
-left=$(missing)
-[ -z "$left" ] || die "still missing after apt: $left"

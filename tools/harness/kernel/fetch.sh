@@ -6,8 +6,6 @@
 # tree itself (linux/) that directory holds the full version (version), and the package's
 # name and version (package).
 #
-# fetch.sh config: only the package with Debian's configurations of that kernel;
-# prints the package's file.
 # fetch.sh few: only those files of the source that the series changes and the tests
 # take; the directory that is printed has them in linux/, as above.
 #
@@ -21,32 +19,23 @@
 debs=$CACHE/deb
 trees=$CACHE/tree
 
-newest_cached() {	# PACKAGE[_VERSION]
-	find "$debs" -maxdepth 1 -name "$1_*.deb" 2>/dev/null | sort -V | tail -n 1
-}
-
 # Sets $deb to the package file; fails when neither mirror nor cache has it.
 get_deb() {	# PACKAGE MIRROR SUITE
-	local file=
-	deb=$(newest_cached "$1")
-	[ -z "$deb" ] || ! asked "$debs/$1" || return 0
-	if apt_setup "$2" "$3" && apt_update; then
-		file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || true
-	fi
-	if [ -n "$file" ] && [ ! -e "$debs/$file" ]; then
+	deb=$(find "$debs" -maxdepth 1 -name "$1_*.deb" | sort -V | tail -n 1)
+	once_a_day "$debs/$1" "$deb" get_newer "$@"
+}
+# shellcheck disable=SC2317 # once_a_day calls it
+get_newer() {
+	local file
+	apt_setup "$2" "$3" && apt_update || return 1
+	file=$(apt_private apt-get --print-uris download "$1" 2>>"$apt/log" | cut -d ' ' -f 2) || return 1
+	if [ ! -e "$debs/$file" ]; then
 		say "fetching ${file%_*}"
 		need_space 400 "the download"
-		! download "$debs/tmp" download "$1" || mv "$debs/tmp/deb/$file" "$debs"
+		download "$debs/tmp" download "$1" && mv "$debs/tmp/deb/$file" "$debs" || return 1
 		rm -rf "$debs/tmp"
 	fi
-	if [ -n "$file" ] && [ -e "$debs/$file" ]; then
-		deb=$debs/$file
-		touch "$debs/$1.asked"
-		return 0
-	fi
-	[ ! -s "${apt:-}/log" ] || tail -n 3 "$apt/log" >&2
-	[ -n "$deb" ] || return 1
-	say "the mirror cannot be reached for $1; using $(basename "$deb") fetched before"
+	deb=$debs/$file
 }
 
 # unpack_kernel DIR MIB [PATH...]: its files, or those of the PATHs that it has, into
@@ -65,8 +54,7 @@ unpack_kernel() {
 			die "$(basename "$deb") did not unpack${said:+: $said}; if the disk is not full, remove $deb"
 		fi
 	}
-	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) = / { printf "%s%s", s, $3; s = "." }
-		END { print "" }' "$tmp/linux/Makefile" >"$tmp/version"
+	echo "${version%%[-~]*}" >"$tmp/version"
 	rm -rf "$1"
 	mv "$tmp" "$1"
 }
@@ -89,21 +77,9 @@ get_newest() {
 
 lock 7 fetch
 mkdir -p "$debs" "$trees"
-if [ -n "${KERNEL:-}" ]; then
-	wanted=$KERNEL
-else
-	wanted=$(supported)
-fi
-
+wanted=${KERNEL:-$(names kernel/versions.list)}
 for name in $wanted; do
-	read -r _ package mirror suite <<<"$(kernel_row "$name")"
-	if [ "${1:-}" = config ]; then
-		debs=$debs/config
-		mkdir -p "$debs"
-		get_deb "${package/source/config}" "$mirror" "$suite" || die "Debian's configuration is not available"
-		echo "$deb"
-		exit 0
-	fi
+	read -r _ package mirror suite <<<"$(row kernel/versions.list "$name")"
 	if get_deb "$package" "$mirror" "$suite" || { [ "${1:-}" = few ] && get_newest; }; then
 		# The key of everything made from this package.
 		version=$(dpkg-deb -f "$deb" Version)
@@ -120,7 +96,6 @@ for name in $wanted; do
 		echo "$dir"
 		exit 0
 	fi
-	older=${wanted#*"$name"}
-	say "linux $name is not available${older:+; trying the next:$older}"
+	say "linux $name is not available"
 done
 die "no kernel source: neither in the cache nor on the mirror"

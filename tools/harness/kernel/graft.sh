@@ -20,20 +20,14 @@ stage=$dir/stage
 mkdir -p "$orig"
 touch "$list"
 
-# The pristine file of a path that we replace is saved before it is needed.
-save_original() {
-	if [ -e "$tree/$1" ] && [ ! -e "$orig/$1" ] && ! grep -qxF -- "$1" "$list"; then
-		mkdir -p "$orig/$(dirname "$1")"
-		cp -p "$tree/$1" "$orig/$1.tmp"
-		mv "$orig/$1.tmp" "$orig/$1"
-	fi
-}
-
 "$HARNESS/kernel/stage.sh" bench "$(cat "$dir/version")" "$stage" "$orig" "$tree" ||
 	die "the tree was left as it was"
 
-(cd "$stage" && find . -type f | sed 's,^\./,,' | sort) >"$dir/grafted.new"
-while read -r path; do save_original "$path"; done <"$dir/grafted.new"
+(cd "$stage" && find . -type f -printf '%P\n' | sort) >"$dir/grafted.new"
+# The pristine file of a path that we replace is saved before it is needed.
+comm -13 "$list" "$dir/grafted.new" | while read -r path; do
+	[ ! -e "$tree/$path" ] || put "$tree/$path" "$orig/$path"
+done
 
 sort -u "$list" "$dir/grafted.new" >"$list.tmp"
 mv "$list.tmp" "$list"

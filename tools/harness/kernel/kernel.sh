@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh NAME...: make the kernels NAME (of configs/: bench, debug, rt)
+# kernel.sh NAME...: make the kernels NAME (of kernels.config: bench, debug, rt)
 # with this repository grafted in, and the programs that run in their guests.
 # For each NAME, out/NAME/ then has its image and bin/; the path of the last
 # image is printed.  android has no bin/: distro/debian-kernel.sh makes both.
@@ -9,13 +9,6 @@
 # Promises: one run at a time in the shared tree; what is in out/NAME/ belongs
 # together and to this repository as it was when the run started.
 . "$(dirname "$0")/../lib.sh"
-
-[ $# -gt 0 ] || die "usage: kernel.sh bench|debug..."
-for name in "$@"; do
-	kernel_config "$name" >/dev/null
-	[ "$name" != android ] || [ -n "${KERNEL_ANDROID:-}" ] ||
-		die "android is made by distro/debian-kernel.sh"
-done
 
 "$HARNESS/kernel/deps.sh"
 dir=$("$HARNESS/kernel/fetch.sh")
@@ -31,7 +24,6 @@ for name in "$@"; do
 	# shellcheck disable=SC2086 # a list of targets
 	"$HARNESS/kernel/build.sh" "$build/build.log" "$name kernel" \
 		-C "$dir/linux" O="$build" $targets
-	mkdir -p "$OUT/$name"
 	put "$build/$image" "$OUT/$name/image"
 	# The programs for android are those for Debian's kernels.
 	[ "$name" = android ] || "$HARNESS/kernel/programs.sh" "$dir" "$name"

@@ -41,4 +41,3 @@ done
 only_kept
 # It was made with the kernel.
 put "$build/usr/gen_init_cpio" "$out/gen_init_cpio"
-chmod +x "$out/gen_init_cpio"

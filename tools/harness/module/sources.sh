@@ -17,11 +17,9 @@ mkdir -p "$1"
 "$HARNESS/kernel/stage.sh" series "$kernel" "$stage" "$few/linux"
 perl "$HARNESS/kernel/edit.pl" "$kernel" "$TOP" "$stage" -- "$HARNESS/module/module.edit" ||
 	die "module/module.edit does not fit the series"
-(cd "$stage/include" && find . -name '*.h') | while read -r header; do
-	put "$stage/include/$header" "$1/include/$header"
-done
 cp "$TOP/drivers/dma-buf/heaps/Makefile" "$heaps/heaps.mk"
-for source in "$heaps"/*.[ch] "$heaps/heaps.mk" "$HARNESS"/module/{*.[ch],Kbuild}; do
-	put "$source" "$1/$(basename "$source")"
+cp -r "$stage/include" "$HARNESS"/module/{*.[ch],Kbuild} "$heaps"
+(cd "$heaps" && find include -name '*.h' && ls -- *.[ch] heaps.mk Kbuild) | while read -r file; do
+	put "$heaps/$file" "$1/$file"
 done
 rm -rf "$stage"

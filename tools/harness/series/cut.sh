@@ -11,7 +11,7 @@
 #   COSTS, COSTS_ARM64, TIME     figures of make bench on x86-64, on arm64, and of make
 #                                bench-native, from out/ or else from docs/
 #   BASE                         the package that the base commit was made of
-#   MEM_ACCOUNTING, CC_SHARED    empty; for kernels whose heap has these features
+#   MEM_ACCOUNTING, CC_SHARED    only for @IF: the kernel's heap has these features
 #
 #   AUTHOR="Name <mail>"               the author of all patches, or else "Nobody"
 #   SIGNOFF=1                          add the author's Signed-off-by
@@ -20,7 +20,6 @@
 # Promises: the last commit's tree is that of "pristine" with the staged files; every
 # staged file is in one patch; the same input gives the same output to the last byte.
 . "$(dirname "$0")/../lib.sh"
-. "$HARNESS/series/git.sh"
 
 out=$1
 repo=$out/base
@@ -50,22 +49,14 @@ base() {
 		git_plain -C "$repo" commit -q -m "Linux $version, as in Debian's $(cat "$few/package")"
 }
 
-# in_state DIR GIT-ARGUMENT...: git on the files in DIR, with an index of our own.
-in_state() {
-	(cd "$1" && GIT_INDEX_FILE=$work/index GIT_GLOB_PATHSPECS=1 \
-		git_plain --git-dir="$repo/.git" --work-tree=. -c core.fileMode=false "${@:2}")
-}
-
 # Put the list of files of each patch into $work/NAME.
 owners() {
 	local name globs
-	in_state "$stage" add -f .
-	in_state "$stage" ls-files | sort >"$work/left"
-	for name in "${names[@]}"; do
-		mapfile -t globs < <(awk -v n="$name" '!/^#/ && $2 == n { for (i = 3; i <= NF; i++) print $i }' "$series/patches.list")
-		in_state "$stage" ls-files --error-unmatch "${globs[@]}" | sort |
-			comm -12 - "$work/left" >"$work/$name"
-		comm -23 "$work/left" "$work/$name" >"$work/new"
+	(cd "$stage" && find . -type f -printf '%P\n' | sort) >"$work/left"
+	grep -v '^#\|^$' "$series/patches.list" | while read -r _ name globs; do
+		globs=$(sed 's/\./\\./g; s/\*\+/.*/g; s/ \+/|/g' <<<"$globs")
+		grep -xE "$globs" "$work/left" >>"$work/$name" || die "no file of $name is $globs"
+		grep -vxE "$globs" "$work/left" >"$work/new" || true
 		mv "$work/new" "$work/left"
 	done
 	[ ! -s "$work/left" ] || die "in no patch of series/patches.list: $(tr '\n' ' ' <"$work/left")"
@@ -104,36 +95,32 @@ states() {
 	done
 }
 
-# figures NAME FILE...: make a table of the first FILE that exists.
+# figures FILE...: make a table of the first FILE that exists.
 figures() {
 	local file
-	for file in "${@:2}"; do
+	for file in "$@"; do
 		[ -f "$file" ] || continue
-		awk -v table=message -v name="$1" -f "$HARNESS/bench/tables.awk" "$file"
+		awk -v table=message -f "$HARNESS/bench/tables.awk" "$file" | sed 1d
 		grep -qF "\"sources\":\"$(sources_id)\"" "$file" ||
 			say "$file was measured with other sources"
 		return
 	done
 }
 tables() {
-	figures COSTS "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json"
-	figures COSTS_ARM64 "$TOP"/{out,docs}/bench-"$kernel"-arm64.json
-	figures TIME "$TOP"/{out,docs}/bench-native.json
-	printf '@BASE@\n%s\n' "$(cat "$few/package")"
-	! grep -qw mem_accounting "$stage/$heaps/system_heap.c" || echo @MEM_ACCOUNTING@
-	! grep -qw cc_shared "$stage/$heaps/system_heap.c" || echo @CC_SHARED@
+	COSTS=$(figures "$TOP"/{out,docs}/bench-"$kernel".json "$TOP/docs/bench-$(newest).json")
+	COSTS_ARM64=$(figures "$TOP"/{out,docs}/bench-"$kernel"-arm64.json)
+	TIME=$(figures "$TOP"/{out,docs}/bench-native.json)
+	BASE=$(cat "$few/package")
+	MEM_ACCOUNTING=$(grep -w mem_accounting "$stage/$heaps/system_heap.c") || true
+	CC_SHARED=$(grep -w cc_shared "$stage/$heaps/system_heap.c") || true
+	export COSTS COSTS_ARM64 TIME BASE MEM_ACCOUNTING CC_SHARED
 }
 
 fill() {	# FILE
-	awk '
-		NR == FNR && /^@.*@$/ { name = $0; table[name] = ""; next }
-		NR == FNR { table[name] = table[name] $0 "\n"; next }
-		/^@IF .*@$/ { skip = !(("@" $2) in table); next }
-		/^@END@$/ { skip = 0; next }
-		skip { next }
-		!/^@.*@$/ { print; next }
-		!($0 in table) { print "error: no table " $0 > "/dev/stderr"; exit 1 }
-		{ printf "%s", table[$0] }' "$work/tables" "$1" || die "$(basename "$1") cannot be filled in"
+	perl -0pe '
+		s/^\@IF (\w+)\@\n(.*?)^\@END\@\n/$ENV{$1} ? $2 : ""/gmse;
+		s/^\@(\w+)\@$/$ENV{$1} || die "no table $1\n"/gme' "$1" ||
+		die "$(basename "$1") cannot be filled in"
 }
 
 message() {	# NAME
@@ -146,24 +133,22 @@ message() {	# NAME
 }
 
 commits() {
-	local i=0 tip set name tree
-	tip=$(git_plain -C "$repo" rev-parse pristine)
-	in_state "$stage" read-tree pristine
+	local i=0 set name
 	for set in $(series_sets); do
+		git_plain -C "$repo" checkout -q -b "$set"
 		for name in $(series_names "$set"); do
 			i=$((i + 1))
-			in_state "$work/$i" add --ignore-removal -f .
-			tree=$(in_state "$work/$i" write-tree)
-			[ "$tree" != "$(git_plain -C "$repo" rev-parse "$tip^{tree}")" ] ||
-				die "patch $name changes nothing"
+			cp -r "$work/$i/." "$repo"
+			git_plain -C "$repo" -c core.fileMode=false add -f .
 			message "$name"
 			# A minute apart, so that mail programs show them in order.
 			GIT_COMMITTER_DATE=$(printf '2026-01-02T00:%02d:00Z' "$i")
 			export GIT_COMMITTER_DATE GIT_AUTHOR_DATE=$GIT_COMMITTER_DATE
-			tip=$(git_plain -C "$repo" commit-tree "$tree" -p "$tip" -F "$work/message")
+			git_plain -C "$repo" commit -q --cleanup=verbatim -F "$work/message" ||
+				die "patch $name changes nothing"
 		done
-		git_plain -C "$repo" update-ref "refs/heads/$set" "$tip"
 	done
+	git_plain -C "$repo" checkout -q pristine
 }
 
 mails() {
@@ -182,8 +167,7 @@ mails() {
 base
 owners
 states
-tables >"$work/tables"
-rm -f "$work/index"
+tables
 commits
 mails
 rm -rf "$work"
