@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # distro.sh [-l] [NAME...]: boot the kernels of distro/kernels.list (default: all)
-# with the heap as a module, once in place of the kernel's heap and once beside it, and run
+# with the heap as a module, in the ways that its column "boots" says, and run
 # every test that they allow (distro/debian-tests.list, check/skips.list).  -l adds those
 # that take long.  "tools" runs the tests of make try and of make deb.  The last line is
 # "N passed, N failed", as in test.sh.

@@ -62,12 +62,12 @@ arch_dir=${ARCH:-x86}
 arch_dir=${arch_dir#x86}
 OUT=$TOP/out${arch_dir:+/$arch_dir}
 export OUT
-# For what is about Debian's amd64 kernels, or about sources.
+# For targets that only make sense on x86.
 only_x86() { [ -z "$arch_dir" ] || die "ARCH=$ARCH: this target is for x86 only"; }
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
 build_dir() { echo "$1/build/${arch_dir:+$arch_dir-}$2"; }
 
-# The kernel's makefiles, and lists of files, are of words.
+# The kernel's makefiles, and lists of files, are split at blanks.
 case $TOP$CACHE in
 *[[:space:]]*) die "the paths of this clone ($TOP) and of its cache ($CACHE) must not contain blanks" ;;
 esac
@@ -86,8 +86,8 @@ lock_file() {
 # lock FD NAME: one run at a time in this section, in all clones.
 lock() { lock_file "$1" "$CACHE/$2.lock" "another run ($2)"; }
 
-# lock_tree DIR: the tree in DIR, its graft and builds are ours until this script
-# ends; scripts that it calls know.
+# lock_tree DIR: keep others from the tree in DIR and its builds until this script ends;
+# scripts that it calls know.
 lock_tree() {
 	[ "${TREE_LOCKED:-}" != "$1" ] || return 0
 	lock 8 "build-$(basename "$1")"
@@ -153,7 +153,7 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u B
 # What find leaves out of the sources: what editors, patch and compilers leave behind.
 LEFT_BEHIND=(! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')
 
-# sources_id: which sources of the heap a figure is of; tests do not count.
+# sources_id: identifies the driver sources that a figure belongs to; tests do not count.
 sources_id() {
 	(cd "$TOP" && find drivers include -type f ! -path '*/tests/*' "${LEFT_BEHIND[@]}" -print0 | sort -z |
 		xargs -0 sha256sum | sha256sum | cut -c1-12)

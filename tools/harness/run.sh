@@ -42,7 +42,7 @@ fi
 	# Pages are reused: of some order there are hits.
 	echo "heap-hits 10 grep -qE ^[048][[:space:]][0-9]+[[:space:]][1-9] /sys/kernel/debug/dma_heap/$heap/stats"
 	echo "heap-pooled 600 heap-bench -c warm,close -h system bench"
-	# A command is of words, without quotes.
+	# A command is split at blanks; quotes have no effect.
 	[[ $stock != our* ]] ||
 		echo "heap-off 10 sh -c echo\${IFS}0>/sys/module/system_heap_pooled/parameters/pool_limit_mb"
 	echo "heap-stock 600 heap-bench -c warm,close -h stock bench"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: run every test: the host checks (check/host.sh), KUnit, the kernel's own and our
-# selftests (check/tests.list), tests on three of Debian's kernels
+# test.sh: run the tests for a change: the host checks (check/host.sh), KUnit, the kernel's
+# own and our selftests (check/tests.list), tests on three of Debian's kernels
 # (distro/debian-tests.list) and on arm64.  The consoles of all guests are checked.  With
 # ARCH only guests of that architecture run; BOOTS="NAME..." runs those guests of
 # check/boots.list.  The last line is "N passed, N failed".  Exits with 0 only if something

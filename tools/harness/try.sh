@@ -28,7 +28,7 @@ refused() {
 	case ${1##*: } in
 	*Key* | *key* | *"not permitted"*)
 		[ -z "$locked" ] ||
-			cannot "Secure Boot or lockdown ($locked): linux takes signed modules only; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), reboot, modprobe $name, and try again"
+			cannot "Secure Boot or lockdown ($locked): Linux loads only signed modules; install what make deb makes, enrol its key (mokutil --import /var/lib/dkms/mok.pub), reboot, modprobe $name, and try again"
 		;;
 	*"Invalid module format"*) cannot "$module was built for a different kernel; run make module" ;;
 	esac
@@ -38,7 +38,7 @@ refused() {
 
 load() {
 	local said
-	[ -c /dev/dma_heap/system ] || cannot "linux $release has no heap /dev/dma_heap/system to measure beside"
+	[ -c /dev/dma_heap/system ] || cannot "linux $release has no heap /dev/dma_heap/system to compare with"
 	[ ! -e /sys/kernel/debug/dma_heap/system ] || cannot "the heap of linux $release is already pooled"
 	# One that was built elsewhere will do where there is nothing to build with.
 	if [ -e "/lib/modules/$release/build" ] || [ ! -e "$module" ]; then
@@ -56,7 +56,7 @@ Like any heap it then stays until the machine is rebooted."
 	cp "$(dirname "$module")/sources" "$loaded_sources" 2>/dev/null || rm -f "$loaded_sources"
 }
 
-# What of the machine is in the figures
+# What affects the figures
 facts() {
 	local file=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor note
 	note="clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
@@ -85,7 +85,7 @@ else
 	load
 fi
 heap=$(cat "$parameters/name")
-[ "$heap" != system ] || cannot "the module is the heap system here; the kernel's own, to measure beside, was kept away"
+[ "$heap" != system ] || cannot "the module replaced the kernel's heap, so there is nothing to compare with"
 
 if command -v gcc >/dev/null || [ ! -x "$program" ] || [ ! -x "$tester" ]; then
 	gcc -O2 -Wall -pthread "-DHEAP_NAME=\"$heap\"" "-DHEAP_MODULE=\"$name\"" '-DHEAP_STOCK="system"' \

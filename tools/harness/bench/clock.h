@@ -66,10 +66,10 @@ static uint64_t cpu_ns(clockid_t clock)
 }
 
 /*
- * Choose the unit: ns; tsc, which is ns by the counter, where a system call costs too
- * much to read the clock; or instructions. These only mean something where the counter
- * (x86: TSC, arm64: CNTVCT) counts them, as a loop of known length shows. The
- * scheduler's clock, in which CPU time is, runs on the counter there.
+ * Choose the unit: ns; tsc, which is ns derived from the counter, for machines where
+ * reading the clock takes a slow system call; or instructions. These only mean something
+ * where the counter (x86: TSC, arm64: CNTVCT) counts them, as a loop of known length
+ * shows. The scheduler's clock, in which CPU time is, runs on the counter there.
  */
 static void clock_setup(const char *unit)
 {
@@ -83,7 +83,7 @@ static void clock_setup(const char *unit)
 		ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - ns;
 		ticks = counter() - ticks;
 		if (ticks < 1.96 * rounds || ticks > 2.04 * rounds)
-			errx(1, "the counter counts %.3f, not 1 for an instruction",
+			errx(1, "the counter advances by %.3f per instruction, not 1",
 			     ticks / (2.0 * rounds));
 		clock_instructions = true;
 		ticks_per_cpu_ns = (double)ticks / ns;

@@ -38,7 +38,7 @@ cpus() {
 	cpu=("${cpu[0]}" "$second")
 }
 
-# What of the two is idle, in percent, for a while.
+# The percentage of time in which both CPUs are idle.
 idle() {
 	local two="^cpu(${cpu[0]}|${cpu[1]}) "
 	{ grep -E "$two" /proc/stat; sleep 2; grep -E "$two" /proc/stat; } | awk '

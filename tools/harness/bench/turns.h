@@ -105,7 +105,7 @@ static bool is_pooled(const struct heap *heap)
 }
 
 /*
- * Sleep for 1 to 5 ms, each time for another while. A timer tick costs as much as a
+ * Sleep for 1 to 5 ms, for a different time each call. A timer tick costs as much as a
  * call. After pauses of one length, the calls of one heap could meet ticks again and
  * again, and those of another heap never.
  */
@@ -241,7 +241,7 @@ static void turn_pairs(struct heap *heap, const struct row *row)
 	add(&heap->values[LOOP], (self + kernel) * ticks_per_cpu_ns / n);
 }
 
-/* Pairs of all tasks, and whether the other one is to go on */
+/* Pairs of all tasks, and whether the other one should continue */
 static volatile struct {
 	uint64_t pairs;
 	bool go;

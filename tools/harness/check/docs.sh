@@ -83,7 +83,7 @@ found=$(sed -n 's/^[FX]:[ \t]*//p' "$TOP/MAINTAINERS" | while read -r pattern; d
 	compgen -G "$tree/$pattern" >/dev/null || echo "$pattern matches no file"
 done)
 result "MAINTAINERS patterns match files" "$found"
-# The edits of the exporter are no file of the kernel's.
+# system_heap.edit is not a file of the kernel.
 found=$(cd "$tree" && for file in $(ours drivers include tools/testing Documentation | grep -v '\.edit$'); do
 	perl scripts/get_maintainer.pl --no-git --no-git-fallback -f "$file" 2>&1 |
 		grep ":DMA-BUF HEAPS " >/dev/null || echo "$file"

@@ -10,8 +10,8 @@
  *   full     there is no memory
  *   file     it is a file
  *
- * The machine has been up for 1000 seconds. Whoever sleeps finds the file "later" in
- * place of the heap's statistics.
+ * The machine has been up for 1000 seconds. A process that sleeps finds the file "later"
+ * in place of the heap's statistics.
  */
 #define _GNU_SOURCE
 #include <errno.h>

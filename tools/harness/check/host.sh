@@ -42,12 +42,11 @@ result "kernel-doc" "$found"
 result "shellcheck tools/harness .ci/run" \
 	"$(complaint shellcheck -f gcc "$HARNESS"/*.sh "$HARNESS"/*/*.sh "$TOP/.ci/run")"
 
-# The same sources make the series for older kernels, which takes none of their
-# files to see.
+# The series for older kernels can be checked without their sources.
 version=$(cat "$1/version")
 for edits in "$HARNESS"/kernel/[0-9]*.edit; do
 	name=$(basename "$edits" .edit)
-	# This tree has the backport already, and what is above was of it.
+	# This tree already has the backport, which was checked above.
 	[[ $version != "$name".* ]] || continue
 	found=$("$HARNESS/kernel/stage.sh" series "$version" "$build/series" "$1/orig" "$tree" 2>&1 &&
 		perl "$HARNESS/kernel/edit.pl" "$name" "$TOP" "$build/series/.edited" \

@@ -80,7 +80,7 @@ distro_boot() {
 	if [ "$2" = system ]; then
 		place="every instead"
 		append="$append initcall_blacklist=system_heap_create"
-		# Memory that no buffer can have, and MemAvailable counts.
+		# CMA memory counts in MemAvailable, but no buffer can use it.
 		[ -z "$cross" ] || append="$append cma=0"
 	elif [ "${3:-}" = lean ]; then
 		boot=$name-lean place='' mem=640 disk=1024

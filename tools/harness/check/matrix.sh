@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [PART...]: every test for every kind of kernel, or for the parts named.  The
+# matrix.sh [PART...]: tests on other kinds of kernel, or on the parts named.  The
 # output of a part is in out/matrix/PART.log.  The last line is "N passed, N failed".
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting

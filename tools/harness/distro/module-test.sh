@@ -126,10 +126,10 @@ refused() { run "$1" "" insmod $ko "$3" && dmesg | tail -n 1 | grep -q "$2"; }
 
 test_load() {
 	for name in a/b %s .. "''" "$(printf %064d 0)"; do
-		ok "name=$name is refused" refused 22 "is not a name for a heap" "name=$name"
+		ok "name=$name is refused" refused 22 "invalid heap name" "name=$name"
 	done
 	[ "$heap" = system ] ||
-		ok "a name that is taken is refused" refused 16 "there is a heap system already" name=system
+		ok "a name that is taken is refused" refused 16 "heap system already exists" name=system
 	ok "the module loads" insmod $ko
 	ok "it is $heap" test -c "/dev/dma_heap/$heap"
 	# A heap of the kernel's, or where it has none or does not add ours, a misc device.
@@ -188,7 +188,7 @@ test_dma_heap() {
 	ok "the pool has what was filled" pool_is 112 16
 	ok "fill without rights" nobody 1 "only root or its group may use it" "dma-heap fill 8M -s $heap"
 	chmod 666 "/dev/dma_heap/$heap"
-	ok "fill by another user" nobody 0 "only root may look there" "dma-heap fill 8M -s $heap"
+	ok "fill by another user" nobody 0 "only root may read it" "dma-heap fill 8M -s $heap"
 	chmod 600 "/dev/dma_heap/$heap"
 
 	heap-hold &

@@ -60,8 +60,8 @@ else
 	pc=q35
 	[ "${ARCH:-x86}" = x86 ] || pc=pc
 	qemu=(qemu-system-x86_64 -machine "$pc")
-	# While 6.12 looks at its processor it has forgotten that page tables
-	# have five levels, and KASAN takes an interrupt then for a mistake.
+	# While 6.12 detects CPU features, it does not know about 5-level paging, and
+	# KASAN misreports an interrupt then.
 	# Without erms and fsrm the kernel clears memory in words, not by a string
 	# instruction: the emulator does that byte by byte, and it would be one
 	# instruction, whatever it moves.

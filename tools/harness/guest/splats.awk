@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What of a kernel's console no test run may show.  Not everything bad panics:
-# lockdep, bad pages and stalls only print.  Exits with 1 when something was
-# printed, and prints the first finds with the lines that follow them.
+# Console messages that fail a test run.  Not everything bad panics: lockdep, bad pages
+# and stalls only print.  Prints the first of them with the lines that follow, and exits
+# with 1 if there is one.
 # With races_of=FILE, a data race counts if the FILE has one of its two functions.
 
 BEGIN { while (races_of && (getline symbol <races_of) > 0) { sub(/\..*/, "", symbol); ours[symbol] = 1 } }

@@ -30,7 +30,7 @@ if [ "$(cat "$build/wanted.stamp" 2>/dev/null)" = "$stamp" ] && [ -f "$build/.co
 	exit 0
 fi
 mv "$wanted.tmp" "$wanted"
-# What is there from now on is of no stamp, however this ends.
+# From here on the stamp is invalid, even if this fails.
 rm -f "$build/wanted.stamp"
 
 log=$build/config.log

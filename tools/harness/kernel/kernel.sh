@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME...: make the kernels NAME (of kernels.config: bench, debug, rt)
-# with this repository grafted in, and the programs that run in their guests.
+# with this repository's files in it, and the programs that run in their guests.
 # For each NAME, out/NAME/ then has its image and bin/; the path of the last
 # image is printed.  android has no bin/: distro/debian-kernel.sh makes both.
 #

@@ -26,7 +26,7 @@ for source in "$HARNESS"/guest/tests/*.c; do
 	compile "$(basename "$source" .c)" -isystem "$headers" -D_GNU_SOURCE -I "$selftests" "$source"
 done
 grep -A4 "warning:" "$log" >&2 || true
-# What kernel.sh has built of modules, if they are enabled.
+# Modules, if kernel.sh has built some.
 if [ -f "$build/modules.order" ]; then
 	while read -r object; do
 		keep "$build/${object%.o}.ko" "$(basename "${object%.o}").ko"

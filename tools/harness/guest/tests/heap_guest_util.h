@@ -55,7 +55,7 @@ static inline int faults_probability(unsigned int percent)
 }
 
 /*
- * Let allocations fail that the defaults spare, namely all that may sleep. A
+ * Also fail allocations that the defaults spare, namely all that may sleep. A
  * @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share of them
  * fails in the tasks that faults_for() was called for.
  */

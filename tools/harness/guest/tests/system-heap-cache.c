@@ -10,7 +10,7 @@
  */
 #include "heap_test_util.h"
 
-/* More would take this test too long */
+/* With more memory this test takes too long */
 #define MAX_MEMORY	(1024 * MIB)
 
 /* Idle pages, and what the files leave free without them */

@@ -52,7 +52,7 @@ FIXTURE_TEARDOWN(faults)
 	EXPECT_EQ(0, missing_memory(self->known));
 }
 
-/* Let the @n-th allocation fail that a system call makes from now on */
+/* Make the @n-th allocation of the following system calls fail */
 static void arm(struct __test_metadata *_metadata, int nth, unsigned int n)
 {
 	char text[16];

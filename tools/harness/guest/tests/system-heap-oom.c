@@ -12,7 +12,7 @@
 #include "heap_test_util.h"
 #include "heap_guest_util.h"
 
-/* More would take this test too long */
+/* With more memory this test takes too long */
 #define MAX_MEMORY	(2048 * MIB)
 #define NR_TASKS	48
 #define NR_ROUNDS	8
@@ -167,7 +167,7 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 			ASSERT_EQ(0, heap_wait_idle());
 		available = meminfo_read("MemAvailable") - variant->churners * CHURN_LEN;
 		at_start += heap_held();
-		/* So much that a task may be killed even without a pool, if compared */
+		/* In the compared variant, a task may be killed even without a pool */
 		left = touch_together(_metadata, heap, available / 100 *
 				      (variant->compared ? 95 : 91), variant->churners);
 		kills += left >= 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that has failed while it was cached is not handed out again.
+ * Memory that failed while it was cached is not handed out again.
  *
  * The test marks it through /sys/kernel/debug/hwpoison (CONFIG_HWPOISON_INJECT).
  */
@@ -13,7 +13,7 @@
 
 #define NR_BUFS		8
 
-/* The first page that a page_pool has got since the trace was emptied, or 0 */
+/* The first page that a page_pool got since the trace was emptied, or 0 */
 static unsigned long traced_pfn(void)
 {
 	FILE *f = fopen(TRACING "trace", "r");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything at once, for as long as is wanted.
+ * Everything at once, for as long as you like.
  *
  *   system-heap-soak [MINUTES]
  *
