@@ -43,7 +43,7 @@ static const struct {
 	[FILES] = { "files", "too many open files; use larger buffers" },
 	[ERROR] = { "error", "an allocation failed" },
 	[STUCK] = { "stuck",
-		"the pool does not grow: it is off, full, or others use it" },
+		"the pool does not grow: it is off or full, or other programs use it" },
 };
 
 static char stats_path[4096];		/* empty if there are no statistics */

@@ -2,8 +2,8 @@
 /*
  * Which process holds how much of which heap; see dma-heap.8
  *
- * A record for each way in which a process holds a buffer is collected, and one of
- * no process for each buffer that the kernel lists. Sorted by buffer, the records
+ * Collect a record for each way in which a process holds a buffer, and one with pid 0
+ * for each buffer that the kernel lists. Sorted by buffer, the records
  * complete each other. Sorted by process, they are added up.
  */
 #include <ctype.h>

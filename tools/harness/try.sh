@@ -16,7 +16,7 @@ module=$OUT/module/$release/$name.ko
 program=$OUT/try/heap-bench
 tester=$OUT/try/dma-heap
 parameters=/sys/module/$name/parameters
-loaded_sources=/run/$name.sources	# what the loaded module was built of
+loaded_sources=/run/$name.sources	# what the loaded module was built from
 
 cannot() { die "$* (make run shows the heap in a guest)"; }
 

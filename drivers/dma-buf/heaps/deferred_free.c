@@ -94,7 +94,7 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 	return nr;
 }
 
-/* Zero and cache the batch. The pages dequeued for it leave the queue only now. */
+/* Zero and cache the batch. Only now the dequeued pages stop counting as queued. */
 static void deferred_free_flush(struct deferred_free *queue)
 {
 	bool direct = READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT;
@@ -153,7 +153,7 @@ static void deferred_free_work_on(struct deferred_free *queue, struct page *page
 	}
 }
 
-/* Zero or free at least @nr_pages base pages, if as many are queued. */
+/* Zero or free at least @nr_pages base pages, if that many are queued. */
 static void deferred_free_run(struct deferred_free *queue, unsigned long nr_pages)
 {
 	struct page *pages[DEQUEUE_MAX];
@@ -302,7 +302,7 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
 		if (own && sgl->closed_by != current->tgid)
 			return 0;
-		/* Zero little at a time, so that a task that is killed stops soon. */
+		/* Zero a little at a time, so that a task that is being killed stops soon. */
 		while (sgl->table.orig_nents && n < nr && n < DEQUEUE_MAX &&
 		       n << order < HEAP_ZERO_BATCH &&
 		       sgl->table.sgl->length == PAGE_SIZE << order &&

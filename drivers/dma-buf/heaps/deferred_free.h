@@ -28,14 +28,14 @@ struct scatterlist;
 
 /**
  * struct deferred_free - queue of closed buffers, and its counters
- * @lock:	protects all members up to @behind, and each buffer's &struct heap_sgl
+ * @lock:	protects all members up to @nr_reused, and each buffer's &struct heap_sgl
  * @buffers:	closed buffers with pages left, oldest first
  * @nr_buffers:	length of @buffers
  * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
  * @low:	the lowest @nr_pages since the thread last looked at the queue, or since a
  *		buffer was queued while @work was idle
  * @nr_reused:	buffers reused since the thread last looked at the queue
- * @behind:	allocations got new memory though pages were queued
+ * @behind:	allocations got new memory though pages were queued; set without @lock
  * @limit:	for @nr_pages; may change at any time
  * @cache:	where zeroed pages go
  * @method:	see heap_pool_create()
@@ -97,7 +97,8 @@ deferred_free_pages(const struct deferred_free *queue)
 
 /*
  * Record that an allocation got new memory. If pages are queued, the thread is behind
- * until it looks at the queue and fewer than two buffers were reused since its last look.
+ * until it looks at the queue and fewer than two buffers have been reused since its last
+ * look.
  */
 static inline void deferred_free_missed(struct deferred_free *queue)
 {

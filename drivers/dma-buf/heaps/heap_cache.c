@@ -18,7 +18,7 @@
 /* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Cached pages of a bin: page_pool allows so many entries, and its cache holds 128 more. */
+/* The most cached pages of a bin. A page_pool's ring has as many entries at most. */
 #define STORE_MAX	16384U
 
 /* Pages to move each time a bin's lock is held; fewer in reclaim, which has little stack. */
@@ -236,7 +236,7 @@ void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
 	heap_bin_note_use(bin, nr);
 }
 
-/* Pages that reclaim has freed count as if they were still cached. */
+/* Pages freed by reclaim or for the limit count as if they were still cached. */
 static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 {
 	WRITE_ONCE(bin->reclaimed, min(bin->reclaimed + nr, STORE_MAX));
@@ -245,7 +245,7 @@ static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 }
 
 /**
- * heap_cache_reclaimed - record that reclaim frees a page before it was cached
+ * heap_cache_reclaimed - record that reclaim is freeing a page that is not cached yet
  * @cache:	the cache
  * @page:	head page, not freed yet
  */
@@ -357,8 +357,8 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
  * @i:		index into heap_orders
  *
  * page_pool allocates single pages in bulk. No page stays in the source, where reclaim
- * cannot find it. Pages that the limit allows are cached, and as many later calls
- * fetch nothing. The others are freed.
+ * cannot find it. The first one is cached. So are further ones that the limit allows,
+ * and as many later calls fetch nothing. The others are freed.
  *
  * Context: the heap's thread only. May sleep.
  */

@@ -38,7 +38,8 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
  * @nid:	their node
  * @cached:	pages in @store
  * @ahead:	cached pages that a bulk allocation got beyond the one asked for
- * @reclaimed:	cached pages that were freed lately and nobody has missed yet
+ * @reclaimed:	pages that were freed lately, by reclaim or for the limit, and that nobody
+ *		has missed since
  * @reclaimed_at: when the last of them was freed, in jiffies
  * @peak:	the highest sum of @cached and @reclaimed since @since
  * @used:	the largest drop of that sum below @peak since @since

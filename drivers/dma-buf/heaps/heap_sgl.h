@@ -61,7 +61,7 @@ static inline void heap_sgl_init(struct heap_sgl *sgl, unsigned int slots)
 }
 
 /**
- * heap_sgl_added - add entries that the caller has set to the list
+ * heap_sgl_added - append the entries that the caller has set
  * @sgl:	the scatterlist
  * @nr:		how many, from 1 to &heap_sgl.room
  * @order:	order of their pages

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # native.sh: measure the pooled heap beside the kernel's own in real time
-# (bench/heap-bench.c), in a kernel that is a program of this machine (User Mode Linux).  It
+# (bench/heap-bench.c), in a kernel that runs as a process on this machine (User Mode Linux).  It
 # needs no root, QEMU or KVM.  It prints a table of ratios, writes out/bench-native.json and
 # draws out/bench-native.svg.  ROWS="loop frames" and SIZES="1M 8M" measure a part, into
 # out/bench-native-part.json.  IDLE=50 accepts a machine that is half busy.
@@ -59,7 +59,7 @@ check_host() {
 	[ "$free" -ge $((memory + 512)) ] || die "it needs $((memory + 512)) MiB of memory, and there are $free"
 	until now=$(idle) && [ "$now" -ge "${IDLE:-90}" ]; do
 		[ $((tries -= 1)) -gt 0 ] ||
-			die "this machine is too busy: its processors ${cpu[*]} are idle for $now % of the time, and ${IDLE:-90} are needed"
+			die "this machine is too busy: its processors ${cpu[*]} are idle for $now % of the time; ${IDLE:-90} % is needed"
 		say "waiting for a quiet machine ($now % idle)"
 	done
 	export TMPDIR=$dir

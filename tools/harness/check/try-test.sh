@@ -3,7 +3,7 @@
 #
 # try-test.sh NAME: test make try in guests with Debian's kernel NAME.  Where it cannot
 # measure it has to say why, and elsewhere it has to measure, and to do so again.  The module is
-# built before, as the guest has no compiler.  Prints KTAP lines; takes minutes.
+# built beforehand, as the guest has no compiler.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
 
 work=$OUT/try-test
@@ -52,7 +52,7 @@ ended() {
 	for words in "@@END $1 exit=$2" "${@:3}"; do
 		[[ $text = *"$words"* ]] || printf '%s\n' "$text" "it did not say: $words"
 	done
-	[ "$(grep -c '^error: ' <<<"$text")" = "$2" ] || printf '%s\n' "$text" "there is not $2 error"
+	[ "$(grep -c '^error: ' <<<"$text")" = "$2" ] || printf '%s\n' "$text" "the number of errors is not $2"
 }
 try="env HOME=/tmp bash /repo/tools/harness/try.sh"
 heap=/dev/dma_heap/system

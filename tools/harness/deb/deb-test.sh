@@ -3,7 +3,7 @@
 #
 # deb-test.sh: test the packages of make deb in a clean Debian trixie root: lintian,
 # autopkgtest for stable's kernel and the newest, upgrade, remove, purge, and what is
-# left.  The root is made once, of the machine's mirror, and copied for each test.
+# left.  The root is made once, from the machine's mirror, and copied for each test.
 # Prints KTAP lines and takes some minutes; needs root.
 . "$(dirname "$0")/../lib.sh"
 only_x86

@@ -4,7 +4,7 @@
 #   awk -v boot=NAME [-v skips=SKIPS] -f ktap.awk TESTS REPORT
 #
 # TESTS has the lines that were to run ("boot name kind seconds command..."),
-# SKIPS the skips that are allowed and must be ("boot name: words of the skipped
+# SKIPS the skips that are allowed, and required ("boot name: words of the skipped
 # line", "*" in boot being anything), REPORT what the guest's init wrote (see init.sh).
 #
 # kind says what counts as one test:
@@ -112,7 +112,7 @@ END {
 	for (i = 1; i <= nallowed; i++) {
 		section = allowed_in[i]
 		if (section in ended && !(i in happened))
-			fail("did not skip, as it should by skips.list: " allowed[i])
+			fail("was not skipped, though skips.list requires it: " allowed[i])
 	}
 	printf "counts %d %d %d\n", passed, failed, skipped
 }

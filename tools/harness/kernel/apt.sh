@@ -5,8 +5,8 @@
 # one alone; sourced after ../lib.sh.  Promises: packages come from the machine's
 # mirror, with apt's checks of signature and hash.
 
-# apt_setup MIRROR SUITE...: of the machine's mirror of Debian, "main", or of its security
-# updates, "security"; its directory is $apt.
+# apt_setup MIRROR SUITE...: set up a private apt in $apt.  MIRROR is "main" for the
+# machine's Debian mirror, "security" for its mirror of security updates.
 apt_setup() {
 	local uri suite kind='' signed='' keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	local release="bookworm|trixie|forky|sid|stable|testing|unstable"

@@ -5,9 +5,9 @@
 # repository's.
 #
 # Promises: the tree then has pristine files and what stage.sh adds and changes, whatever was
-# in it before.  DIR/orig keeps pristine originals.  A file whose content stays keeps its
-# timestamp, so that make rebuilds only what changed.  One run at a time does this and what
-# depends on it (lock_tree).
+# in it before.  DIR/orig keeps pristine originals.  A file whose content stays the same
+# keeps its timestamp, so that make rebuilds only what changed.  One run at a time does
+# this and what depends on it (lock_tree).
 . "$(dirname "$0")/../lib.sh"
 
 dir=$1

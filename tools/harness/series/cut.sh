@@ -10,7 +10,7 @@
 # name, and lines between "@IF NAME@" and "@END@" are left out where there is none:
 #   COSTS, COSTS_ARM64, TIME     figures of make bench on x86-64, on arm64, and of make
 #                                bench-native, from out/ or else from docs/
-#   BASE                         the package that the base commit was made of
+#   BASE                         the package that the base commit was made from
 #   MEM_ACCOUNTING, CC_SHARED    only for @IF: the kernel's heap has these features
 #
 #   AUTHOR="Name <mail>"               the author of all patches, or else "Nobody"
@@ -72,7 +72,7 @@ missing() (
 			s/^#include <kunit\/.*\n//mg;
 			s/^\tKUNIT_STATIC_STUB_REDIRECT\([^;]*\);\n\n?//mg;
 			s/^config DMABUF_HEAPS_KUNIT_TEST\n.*?(?=^config )//ms'
-		! grep -rni kunit $heaps >&2 || die "there is something of KUnit that cut.sh does not know"
+		! grep -rni kunit $heaps >&2 || die "KUnit code is left that cut.sh cannot remove"
 	fi
 	[ ! -f $heaps/Makefile ] || perl -pi -e '
 		s/ (\w+)\.o/-e "$ENV{heaps}\/$1.c" ? $& : ""/ge if /^dma_heap_pool-y/' $heaps/Makefile
