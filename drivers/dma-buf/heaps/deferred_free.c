@@ -199,11 +199,15 @@ static unsigned long deferred_free_look(struct deferred_free *queue)
 static void deferred_free_work(struct kthread_work *work)
 {
 	struct deferred_free *queue;
+	unsigned long left;
 
 	queue = container_of(work, struct deferred_free, work.work);
 	deferred_free_run(queue, deferred_free_look(queue));
-	if (deferred_free_pages(queue))
-		kthread_queue_delayed_work(queue->worker, &queue->work, START_DELAY);
+	left = deferred_free_pages(queue);
+	/* Buffers queued meanwhile may have armed the timer too early. */
+	if (left)
+		kthread_mod_delayed_work(queue->worker, &queue->work,
+					 left > READ_ONCE(queue->limit) / 2 ? 0 : START_DELAY);
 }
 
 /**

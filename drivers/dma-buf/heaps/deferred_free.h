@@ -102,7 +102,7 @@ deferred_free_pages(const struct deferred_free *queue)
  */
 static inline void deferred_free_missed(struct deferred_free *queue)
 {
-	if (deferred_free_pages(queue))
+	if (deferred_free_pages(queue) && !READ_ONCE(queue->behind))
 		WRITE_ONCE(queue->behind, true);
 }
 

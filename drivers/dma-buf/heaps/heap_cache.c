@@ -8,6 +8,7 @@
 #include <linux/minmax.h>
 #include <linux/nodemask.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <kunit/static_stub.h>
@@ -43,6 +44,8 @@ static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
 	long nr_pages = nr * (1L << bin->order);
 
 	WRITE_ONCE(bin->cached, bin->cached + nr);
+	if (nr < 0)
+		bin->ahead -= umin(bin->ahead, -nr);
 	atomic_long_add(nr_pages, &cache->nr_pages);
 	mod_node_page_state(NODE_DATA(bin->nid), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr_pages);
@@ -135,9 +138,9 @@ static unsigned int heap_bin_used(const struct heap_bin *bin)
 }
 
 /*
- * Record that @nr pages were just taken or missed. Pages count as used if they
- * are taken from the cache, or missed after reclaim has freed as many. Pages of
- * the first buffers of a size start out idle.
+ * Record that @nr pages were just taken or missed. Pages count as used if they are
+ * taken from the cache, or missed after as many were freed for reclaim or the limit.
+ * Pages of the first buffers of a size start out idle.
  */
 static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
 {
@@ -368,11 +371,11 @@ void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i)
 	struct page *page;
 	bool due = true;
 
-	/* Fewer are left if some were taken or reclaimed. */
-	bin->ahead = min(bin->ahead, READ_ONCE(bin->cached));
-	if (bin->ahead) {
-		bin->ahead--;
-		return;
+	scoped_guard(spinlock, &bin->lock) {
+		if (bin->ahead) {
+			bin->ahead--;
+			return;
+		}
 	}
 	if (!heap_bin_create_pools(bin))
 		return;
@@ -383,6 +386,7 @@ void heap_cache_fetch(struct heap_cache *cache, int nid, unsigned int i)
 			return;
 		if (due || heap_cache_excess(cache) < 0) {
 			heap_cache_put(cache, page);
+			guard(spinlock)(&bin->lock);
 			bin->ahead += !due;
 		} else {
 			heap_cache_free_page(cache, page);
@@ -482,7 +486,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 	unsigned int i = heap_cache_index(page), j;
 	int nid = page_to_nid(page), other;
 	struct heap_bin *bins = cache->bin[nid];
-	unsigned long less[HEAP_NR_ORDERS], theirs;
+	unsigned long less[HEAP_NR_ORDERS], theirs, bulk = 0;
 	long excess, worth_less = 0;
 
 	/* The page_pool has no slot, however much the limit allows. */
@@ -497,6 +501,9 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  j > i ? heap_bin_pages(&bins[j]) : 0;
 		worth_less += less[j];
 	}
+	/* page_pool would allocate single pages in bulk, in place of this one. */
+	if (!heap_orders[i] && !heap_cache_owns(page))
+		bulk = PP_ALLOC_CACHE_REFILL - 1;
 	/* First free what other nodes hold beyond their share. */
 	for_each_node_state(other, N_MEMORY) {
 		if (excess <= 0 || heap_cache_pages(cache, nid) + nr_pages > share)
@@ -504,7 +511,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 		theirs = heap_cache_pages(cache, other);
 		if (other != nid && theirs > share)
 			excess -= heap_cache_shrink(cache, other,
-						    umin(excess, theirs - share),
+						    umin(excess + bulk, theirs - share),
 						    true);
 	}
 	if (excess > 0 && worth_less < excess)
@@ -524,17 +531,19 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 void heap_cache_trim(struct heap_cache *cache)
 {
 	unsigned long share = READ_ONCE(cache->limit) / num_node_state(N_MEMORY);
-	unsigned long theirs;
+	unsigned long theirs, nr;
 	long excess;
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		excess = heap_cache_excess(cache);
-		if (excess <= 0)
-			return;
-		theirs = heap_cache_pages(cache, nid);
-		if (theirs > share)
-			heap_cache_shrink(cache, nid, umin(excess, theirs - share), true);
+		do {
+			excess = heap_cache_excess(cache);
+			theirs = heap_cache_pages(cache, nid);
+			if (excess <= 0 || theirs <= share)
+				break;
+			/* Free a little at a time, as another task may trim, too. */
+			nr = umin(umin(excess, theirs - share), SZ_4M >> PAGE_SHIFT);
+		} while (heap_cache_shrink(cache, nid, nr, true));
 	}
 }
 

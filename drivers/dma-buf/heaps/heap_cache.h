@@ -31,13 +31,13 @@ extern const unsigned int heap_orders[HEAP_NR_ORDERS];
 
 /**
  * struct heap_bin - cached pages of one order on one node
- * @lock:	protects the members below, except @source, @order, @nid and @ahead
+ * @lock:	protects the members below, except @source, @order and @nid
  * @source:	allocates pages and owns them; %NULL until the first is fetched
  * @store:	holds the cached pages
  * @order:	order of the pages
  * @nid:	their node
  * @cached:	pages in @store
- * @ahead:	cached pages that a bulk allocation got beyond the one asked for
+ * @ahead:	pages that bulk allocations got beyond those asked for, cached and not taken
  * @reclaimed:	pages that were freed lately, by reclaim or for the limit, and that nobody
  *		has missed since
  * @reclaimed_at: when the last of them was freed, in jiffies
