@@ -16,7 +16,7 @@
 #: make kcsan         look for data races
 #: make soak          everything at once, for MINUTES=10
 #:
-#: make bench         count instructions against the kernel's own heap, into out/bench.json
+#: make bench         compare instructions with the kernel's own heap, into out/bench.json
 #: make bench-native  measure time against it, on this CPU
 #: make patches       cut the series for a maintainer, into out/series/
 #: make check         check the series patch by patch: applies, builds, checkpatch

@@ -65,8 +65,8 @@ static unsigned long long stat_value(const char *key)
 }
 
 /*
- * What pool and queue hold. Without statistics it has what other drivers hold, too,
- * and each CPU may have 125 pages that are not counted yet.
+ * What pool and queue hold. Without statistics the value includes what other drivers
+ * hold, and each CPU may have 125 pages that are not counted yet.
  */
 static unsigned long long held(void)
 {
@@ -159,7 +159,7 @@ static void take_all(void)
 	}
 }
 
-/* Until the queue has no more than @most, if the thread ever gets to it */
+/* Wait until the queue has no more than @most, if the thread ever gets to it */
 static void wait_for_queue(unsigned long long most)
 {
 	int ms;
@@ -185,7 +185,7 @@ static void close_all(void)
 	}
 }
 
-/* Until all is zeroed, or what was closed shows in the system's statistics */
+/* Wait until all is zeroed, or until what was closed shows in the system's statistics */
 static void settle(void)
 {
 	int tries;
@@ -301,7 +301,7 @@ int cmd_fill(int argc, char **argv)
 	start = held();
 	if (limit && start + size > limit)
 		size = start < limit ? limit - start : 0;
-	/* Again, if the queue was full of other buffers, or memory was short */
+	/* Repeat if other buffers filled the queue, or reclaim freed pages of the pool */
 	do {
 		before = gained();
 		take_all();

@@ -14,7 +14,7 @@
 #define MIB		(1024ULL * 1024)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Exit statuses: done, could not be done, less than asked for or a wrong heap */
+/* Exit statuses: done, could not be done, less than asked for or a faulty heap */
 enum { DONE, FAILED, SHORT };
 
 /* The options of all commands: --json, -s or NULL, -d */
@@ -27,7 +27,7 @@ int cmd_fill(int argc, char **argv);
 int cmd_who(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 
-/* The next option that not all commands have, of those in @own, or -1 */
+/* Returns the next of the command's own options, which are in @own, or -1 */
 int next_option(int argc, char **argv, const char *own);
 noreturn void usage(void);
 
@@ -50,7 +50,7 @@ int open_heap(const char **name);
 /* A buffer's descriptor, or -1 and errno */
 int alloc_buffer(int heap, unsigned long long len);
 
-/* From now on SIGINT, SIGTERM and the end of the time do not end the program */
+/* Catch SIGINT, SIGTERM and the timeout; a second signal of a kind ends the program */
 void catch_signals(unsigned int seconds);
 /* Which of these came, or 0 */
 int stopped(void);

@@ -89,7 +89,7 @@ static const char *find_heap(const char *wanted)
 	if (!n)
 		no_heaps();
 	if (wanted || n > 1)
-		errx(FAILED, "no statistics of a heap %s, only of:%s",
+		errx(FAILED, "no statistics for heap %s, only for:%s",
 		     wanted ?: "system", names);
 	return name;
 }
@@ -176,7 +176,7 @@ static void print_header(const struct stats *s)
 	putchar('\n');
 }
 
-/* A space at least between columns, however large the numbers are. */
+/* At least one space between columns, however large the numbers are. */
 static void print_value(double value)
 {
 	printf(" %*.0f", WIDTH - 1, value);

@@ -70,7 +70,10 @@ static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 	return sgl;
 }
 
-/* Dequeue at least one page and about @nr_pages base pages of the oldest buffer. */
+/*
+ * Dequeue pages of the oldest buffer until they are @nr_pages base pages, but at most
+ * DEQUEUE_MAX pages. Returns how many pages.
+ */
 static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 					  struct page **pages,
 					  unsigned long nr_pages)
@@ -94,7 +97,7 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 	return nr;
 }
 
-/* Zero and cache the batch. Only now the dequeued pages stop counting as queued. */
+/* Zero and cache the batch. Only then do the dequeued pages stop counting as queued. */
 static void deferred_free_flush(struct deferred_free *queue)
 {
 	bool direct = READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT;

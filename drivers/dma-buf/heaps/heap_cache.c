@@ -19,7 +19,7 @@
 /* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* The most cached pages of a bin. A page_pool's ring has as many entries at most. */
+/* Limit on the cached pages of a bin: a page_pool's ring has at most this many entries. */
 #define STORE_MAX	16384U
 
 /* Pages to move each time a bin's lock is held; fewer in reclaim, which has little stack. */
@@ -444,7 +444,7 @@ static unsigned long heap_cache_pages(const struct heap_cache *cache, int nid)
  * heap_cache_shrink - free a node's cached pages, smallest first
  * @cache:	the cache
  * @nid:	the node
- * @nr_pages:	how many base pages; orders are rounded up
+ * @nr_pages:	how many base pages; rounded up to a whole page of an order
  * @used:	whether to free pages that were used lately, too
  *
  * Context: any task context, also in reclaim. Never allocates.

@@ -283,7 +283,7 @@ static void test_reuse(struct kunit *test)
 	reuse(test, MEDIUMS, MAX_REUSED, 2);
 	expect_queued(test, 0, 0);
 
-	/* Only as many as a batch has are reused at a time. */
+	/* At most as many pages as fit into a batch are reused at a time. */
 	heap_test_close(test, LARGES, 3, false);
 	reuse(test, LARGES, 3, max(1, HEAP_ZERO_BATCH / LARGE));
 }

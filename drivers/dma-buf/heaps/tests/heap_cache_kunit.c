@@ -228,7 +228,7 @@ static void test_take_fails(struct kunit *test)
 	expect_bin(test, LARGES, 2, 0);
 }
 
-/* Let the bin's current period have begun @ticks ago. */
+/* Set the start of the bin's current period to @ticks ago. */
 static void age(unsigned int i, unsigned long ticks)
 {
 	test_bin(i)->since = jiffies - ticks;
@@ -239,7 +239,7 @@ static void expect_used(struct kunit *test, unsigned int i, unsigned int used)
 	KUNIT_EXPECT_EQ(test, used, heap_bin_used(test_bin(i)));
 }
 
-/* Taken pages count as used for a while; the most at one time counts. */
+/* Pages count as used for a while, as many as were taken at one time at most. */
 static void test_used(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;

@@ -76,7 +76,7 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 	expect_near(_metadata, "reclaimable", misc_before + held, misc_reclaimable(),
 		    512 * KIB);
 
-	/* Slabs are in this one as well: allow them to move */
+	/* KReclaimable includes slabs as well, so allow for changes in those */
 	kreclaimable = meminfo_read("KReclaimable") - kreclaimable;
 	EXPECT_LE(held * 3 / 4, kreclaimable);
 
