@@ -69,8 +69,8 @@ prints stat -d one --json <<END
 {"order":4,"cached":5,"hits_per_second":100,"misses_per_second":200},\
 {"order":0,"cached":1,"hits_per_second":200,"misses_per_second":400}]}
 END
-ends 1 "only of: system" "" stat -d heaps -s other
-ends 1 "only of:" "" stat -d two
+ends 1 "only for: system" "" stat -d heaps -s other
+ends 1 "only for:" "" stat -d two
 ends 1 "no heap of this kernel has statistics" "" stat -d none
 ends 1 "no heap of this kernel has statistics" "" stat -d nowhere
 grep -v zeroed_bytes one/system_pooled/stats >two/a/stats
