@@ -7,6 +7,7 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
 #include <linux/vmstat.h>
@@ -309,9 +310,7 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		sgl = list_last_entry(&queue->buffers, typeof(*sgl), node);
 		if (own && sgl->closed_by != current->tgid)
 			return 0;
-		/* Zero a little at a time, so that a task that is being killed stops soon. */
 		while (sgl->table.orig_nents && n < nr && n < DEQUEUE_MAX &&
-		       n << order < HEAP_ZERO_BATCH &&
 		       sgl->table.sgl->length == PAGE_SIZE << order &&
 		       page_to_nid(sg_page(sgl->table.sgl)) == nid)
 			pages[n++] = heap_sgl_pop(sgl);
@@ -326,7 +325,8 @@ unsigned int deferred_free_reuse(struct deferred_free *queue, int nid,
 		heap_sgl_fini(empty);
 
 	for (i = 0; i < n; i++) {
-		if (!heap_page_usable(pages[i])) {
+		/* A task that is being killed must not spend its time on zeroing. */
+		if (!heap_page_usable(pages[i]) || fatal_signal_pending(current)) {
 			heap_cache_free_page(queue->cache, pages[i]);
 			continue;
 		}

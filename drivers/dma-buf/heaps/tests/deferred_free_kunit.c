@@ -283,9 +283,13 @@ static void test_reuse(struct kunit *test)
 	reuse(test, MEDIUMS, MAX_REUSED, 2);
 	expect_queued(test, 0, 0);
 
-	/* At most as many pages as fit into a batch are reused at a time. */
-	heap_test_close(test, LARGES, 3, false);
-	reuse(test, LARGES, 3, max(1, HEAP_ZERO_BATCH / LARGE));
+	/* A task that is being killed zeroes nothing. */
+	heap_test_close(test, MEDIUMS, 2, false);
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	reuse(test, MEDIUMS, 2, 0);
+	flush_signals(current);
+	expect_queued(test, 0, 0);
 }
 
 /* Allocations get new memory once, then queued pages, until few are reused. */
