@@ -13,11 +13,6 @@ void heap_test_run(void)
 	deferred_free_run(heap_test.queue, ULONG_MAX);
 }
 
-void heap_test_destroy_queue(void)
-{
-	kfree(heap_test.queue);
-}
-
 /* Expect to reuse @nr of @wanted pages, zeroed, and free them. */
 static void reuse(struct kunit *test, unsigned int i, unsigned int wanted,
 		  unsigned int nr)

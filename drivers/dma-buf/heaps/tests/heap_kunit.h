@@ -48,7 +48,6 @@ extern struct heap_test heap_test;
 int heap_test_init(struct kunit *test);
 void heap_test_exit(struct kunit *test);
 void heap_test_run(void);
-void heap_test_destroy_queue(void);
 void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin);
 void heap_test_expect(struct kunit *test, unsigned long queued,
 		      unsigned long cached);

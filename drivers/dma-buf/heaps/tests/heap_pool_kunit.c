@@ -209,7 +209,7 @@ void heap_test_exit(struct kunit *test)
 			heap_test_destroy_bin(test, &pool->cache->bin[nid][i]);
 	}
 	heap_test_expect(test, 0, 0);
-	heap_test_destroy_queue();
+	kfree(pool->queue);
 	shrinker_free(pool->shrinkers[HEAP_IDLE]);
 	shrinker_free(pool->shrinkers[HEAP_USED]);
 	kfree(pool->cache);
