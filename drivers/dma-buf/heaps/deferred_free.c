@@ -204,14 +204,17 @@ static void deferred_free_work(struct kthread_work *work)
 {
 	struct deferred_free *queue;
 	unsigned long left;
+	bool busy;
 
 	queue = container_of(work, struct deferred_free, work.work);
 	deferred_free_run(queue, deferred_free_look(queue));
 	left = deferred_free_pages(queue);
+	/* Do not spin while another task frees the last pages. */
+	busy = left > READ_ONCE(queue->limit) / 2 && READ_ONCE(queue->nr_buffers);
 	/* Buffers queued meanwhile may have armed the timer too early. */
 	if (left)
 		kthread_mod_delayed_work(queue->worker, &queue->work,
-					 left > READ_ONCE(queue->limit) / 2 ? 0 : START_DELAY);
+					 busy ? 0 : START_DELAY);
 }
 
 /**
@@ -350,7 +353,7 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 				   unsigned long nr_pages)
 {
 	struct page *pages[DEQUEUE_MAX];
-	unsigned long done = 0;
+	unsigned long done = 0, before;
 	unsigned int nr, i;
 
 	while (done < nr_pages) {
@@ -358,6 +361,7 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 		nr = deferred_free_dequeue(queue, pages, nr_pages - done);
 		if (!nr)
 			break;
+		before = done;
 		for (i = 0; i < nr; i++) {
 			done += compound_nr(pages[i]);
 			deferred_free_account(queue, page_to_nid(pages[i]),
@@ -365,9 +369,9 @@ unsigned long deferred_free_shrink(struct deferred_free *queue,
 			heap_cache_reclaimed(queue->cache, pages[i]);
 			heap_cache_free_page(queue->cache, pages[i]);
 		}
+		scoped_guard(spinlock, &queue->lock)
+			deferred_free_uncount(queue, done - before);
 	}
-	scoped_guard(spinlock, &queue->lock)
-		deferred_free_uncount(queue, done);
 
 	return done;
 }

@@ -19,8 +19,9 @@
 /* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Limit on the cached pages of a bin: a page_pool's ring has at most this many entries. */
-#define STORE_MAX	16384U
+/* Entries of a page_pool's ring. STORE_MIN entries take 8 KiB; a bin caches STORE_MAX. */
+#define STORE_MIN	1024UL
+#define STORE_MAX	16384UL
 
 /* Pages to move each time a bin's lock is held; fewer in reclaim, which has little stack. */
 #define HOLD_PAGES	64U
@@ -242,7 +243,7 @@ void heap_cache_missed(struct heap_cache *cache, int nid, unsigned int i,
 /* Pages freed by reclaim or for the limit count as if they were still cached. */
 static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 {
-	WRITE_ONCE(bin->reclaimed, min(bin->reclaimed + nr, STORE_MAX));
+	WRITE_ONCE(bin->reclaimed, umin(bin->reclaimed + nr, STORE_MAX));
 	bin->reclaimed_at = jiffies;
 	bin->peak = max(bin->peak, bin->cached + bin->reclaimed);
 }
@@ -338,7 +339,9 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 	source = page_pool_create(&params);
 	if (IS_ERR(source))
 		return false;
-	params.pool_size = STORE_MAX;
+	/* The node has no more pages of this order. */
+	params.pool_size = clamp(node_present_pages(bin->nid) >> bin->order,
+				 STORE_MIN, STORE_MAX);
 	store = page_pool_create(&params);
 	if (IS_ERR(store)) {
 		page_pool_destroy(source);

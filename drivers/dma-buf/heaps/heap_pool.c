@@ -323,7 +323,7 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 		/* Freeing memory of a node that the task may not use does not help it. */
 		if (!node_isset(nid, cpuset_current_mems_allowed))
 			continue;
-		while ((n = heap_pool_shrink(pool, nid, left, true))) {
+		while (left && (n = heap_pool_shrink(pool, nid, left, true))) {
 			*freed += n;
 			left -= min(left, n);
 		}

@@ -59,7 +59,6 @@ static void test_order(struct kunit *test)
 	deferred_free_run(queue, 101 + MEDIUM);
 	expect_queued(test, LARGE, 1);
 	deferred_free_run(queue, 1);
-	deferred_free_run(queue, 1);
 	KUNIT_EXPECT_EQ(test, 0UL, deferred_free_shrink(queue, 1));
 	expect_queued(test, 0, 0);
 }
@@ -324,6 +323,13 @@ static void test_due(struct kunit *test)
 	heap_test_close(test, SMALLS, 8, false);
 	queue->limit = 18;
 	KUNIT_EXPECT_EQ(test, 10UL, deferred_free_look(queue));
+
+	/* The thread does not spin while another task frees the last pages. */
+	heap_test_run();
+	queue->nr_pages = queue->limit;
+	deferred_free_work(&queue->work.work);
+	KUNIT_EXPECT_TRUE(test, timer_pending(&queue->work.timer));
+	queue->nr_pages = 0;
 }
 
 /* Returns whether the thread's timer was armed, and the thread not woken. */

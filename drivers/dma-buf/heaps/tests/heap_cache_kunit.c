@@ -391,6 +391,11 @@ static void test_make_room_node(struct kunit *test)
 	cache->limit = 5 * LARGE;
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 3U, theirs->cached);
+	/* Single pages come in bulk. */
+	cache->limit += HEAP_TEST_BULK;
+	heap_test_fetch(heap_test.other, SMALLS, HEAP_TEST_BULK);
+	KUNIT_EXPECT_TRUE(test, make_room(test, SMALLS, 0));
+	KUNIT_EXPECT_EQ(test, 0U, theirs[SMALLS].cached);
 }
 
 #define USER_PAGES	24U
