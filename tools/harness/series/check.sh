@@ -123,15 +123,17 @@ make_and_look() {
 		[ "$code" = 0 ] || tail -n 5 "$log"
 }
 
-# lost CONFIG: symbols that were asked for and are not set, as their code was not built.  Of
-# two lines for a symbol the last counts.
+# lost CONFIG: symbols that were asked for and are not set, as their code was not built, and
+# those that are set though their dependencies are not.  Of two lines for a symbol the last
+# counts.
 lost() {
-	if [[ $1 = @(nonet|i386) ]]; then
-		# There the tests cannot be had.
-		grep -x CONFIG_DMABUF_HEAPS_KUNIT_TEST=y "$builds/$1/.config" || true
-		return
-	fi
-	tac "$builds/$1/wanted" | sort -t = -k 1,1 -s -u |
+	local unmet='no symbol'
+	case $1 in
+	nonet) unmet='_(POOL|KUNIT_TEST)=' ;;
+	i386) unmet='_KUNIT_TEST=' ;;
+	esac
+	grep -E "^CONFIG_DMABUF_HEAPS($unmet)" "$builds/$1/.config" || true
+	tac "$builds/$1/wanted" | sort -t = -k 1,1 -s -u | grep -Ev "HEAPS($unmet)" |
 		grep -E '^CONFIG_(DMABUF_HEAPS.*|BPF_EVENTS|WERROR)=[ym]$' |
 		grep -vxFf "$builds/$1/.config" | sed 's/$/ is not set/' || true
 }
