@@ -56,8 +56,9 @@ mkdir -p "$dir"
 
 build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O -u ARCH
 	make "-j$JOBS" -C "$kdir")
-# In that root there is no dpkg, which Debian's headers ask for it.
-[ -z "$root" ] || build_module+=(DEB_BUILD_ARCH=amd64 W=1)
+# In that root there is no dpkg, whose answer Debian's headers need, and no perl for
+# kernel-doc, which W=1 starts; make check runs kernel-doc.
+[ -z "$root" ] || build_module+=(DEB_BUILD_ARCH=amd64 W=1 cmd_checkdoc=)
 [ -z "${ARCH:-}" ] || build_module+=("ARCH=$kbuild_arch" "CROSS_COMPILE=$cross")
 clang=$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$conf")
 [ -z "$clang" ] || [ -n "${LLVM:-}" ] || build_module+=("LLVM=$(! command -v "clang-$clang" >/dev/null && echo 1 || echo "-$clang")")

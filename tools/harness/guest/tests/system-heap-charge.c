@@ -126,12 +126,13 @@ static int alloc_limited(int heap, size_t len, long long limit)
 }
 
 /*
- * Memory of another task fills the cgroup, but for less than a large page. Returns what
- * an allocation of @len returns, and whether the other task was @killed.
+ * Memory of another task fills the cgroup, but for less than a large page and more than
+ * two CPUs have in stock. Returns what an allocation of @len returns, and whether the
+ * other task was @killed.
  */
 static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 {
-	long long limit = 3 * len, size = limit - 256 * KIB;
+	long long limit = 3 * len, size = limit - 768 * KIB;
 	int ret = -1, status, tries;
 	pid_t pid = fork_child();
 
