@@ -83,7 +83,7 @@ static unsigned long long held(void)
 	return pool + queue;
 }
 
-/* How much of what was wanted is held or in our hands */
+/* What the heap and our open buffers hold more than the heap held at the start */
 static unsigned long long gained(void)
 {
 	unsigned long long now = held() + open_bytes;

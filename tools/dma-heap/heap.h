@@ -38,7 +38,7 @@ unsigned long long parse_size(const char *text, const char *what);
 bool read_file(const char *path, char *buf, size_t size);
 /* The number after @key and a colon or blanks at the start of a line of @text */
 bool find_value(const char *text, const char *key, unsigned long long *value);
-/* The same for a file that every kernel has */
+/* The same from a file; ends the program if it cannot be read or has no such line */
 unsigned long long file_value(const char *path, const char *key);
 
 void print_string(const char *text);	/* for JSON, with quotes */

@@ -3,8 +3,8 @@
  * Which process holds how much of which heap; see dma-heap.8
  *
  * Collect a record for each way in which a process holds a buffer, and one with pid 0
- * for each buffer that the kernel lists. Sorted by buffer, the records
- * complete each other. Sorted by process, they are added up.
+ * for each buffer that the kernel lists. Sorted by buffer, a record gets its heap and
+ * size from the others of that buffer. Sorted by process, the records are added up.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -26,7 +26,7 @@ struct hold {
 	unsigned long long ino;
 	char heap[NAME_LEN];		/* empty: only a mapping was seen */
 	unsigned long long size, by_fd, mapped;
-	unsigned long long buffers;	/* that this counts as */
+	unsigned long long buffers;	/* how many this record counts as */
 };
 
 static struct hold *holds;

@@ -72,8 +72,8 @@ static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 }
 
 /*
- * Dequeue pages of the oldest buffer until they are @nr_pages base pages, but at most
- * DEQUEUE_MAX pages. Returns how many pages.
+ * Dequeue pages of the oldest buffer until they add up to @nr_pages base pages or more,
+ * but at most DEQUEUE_MAX pages. Returns how many pages.
  */
 static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 					  struct page **pages,

@@ -33,7 +33,7 @@ struct scatterlist;
  * @nr_buffers:	length of @buffers
  * @nr_pages:	base pages in @buffers, and those that the thread or reclaim works on
  * @low:	the lowest @nr_pages since the thread last looked at the queue, or since a
- *		buffer was queued while @work was idle
+ *		buffer was queued while the timer of @work was not armed
  * @nr_reused:	buffers reused since the thread last looked at the queue
  * @behind:	allocations got new memory though pages were queued; set without @lock
  * @limit:	for @nr_pages; may change at any time

@@ -19,7 +19,7 @@
 /* Sizes that IOMMUs map well, as in system_heap.c. */
 const unsigned int heap_orders[HEAP_NR_ORDERS] = { 8, 4, 0 };
 
-/* Entries of a page_pool's ring. STORE_MIN entries take 8 KiB; a bin caches STORE_MAX. */
+/* Entries of a page_pool's ring. STORE_MIN entries take 8 KiB. */
 #define STORE_MIN	1024UL
 #define STORE_MAX	16384UL
 
@@ -54,8 +54,8 @@ static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
 
 /*
  * How many pages a page_pool owns, or, with @spare, how many a bulk allocation has left
- * in it. This is the only reader of page_pool's private members. page_pool exports no
- * way to ask for either.
+ * in it. Outside the tests, only this function reads page_pool's private members.
+ * page_pool exports no way to ask for either.
  */
 static u32 heap_pp_pages(const struct page_pool *pp, bool spare)
 {
@@ -65,7 +65,7 @@ static u32 heap_pp_pages(const struct page_pool *pp, bool spare)
 	return pp->pages_state_hold_cnt - atomic_read(&pp->pages_state_release_cnt);
 }
 
-/* If @store were empty, page_pool would allocate a new page, which it would zero. */
+/* The caller has checked @cached, so page_pool need not allocate and zero a page. */
 static struct page *heap_bin_take_one(struct heap_bin *bin)
 {
 	KUNIT_STATIC_STUB_REDIRECT(heap_bin_take_one, bin);

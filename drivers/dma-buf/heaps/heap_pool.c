@@ -94,7 +94,7 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 
 	page = heap_pool_new_page(i);
 	if (!page) {
-		/* Large pages may be queued while no others are left. */
+		/* The queue may have large pages when the page allocator has none. */
 		if (order && req->nid != NUMA_NO_NODE)
 			got = deferred_free_reuse(pool->queue, req->nid, order,
 						  false, sg, nr);

@@ -224,7 +224,7 @@ static void test_held(struct kunit *test)
 	heap_cache_free_page(heap_test.cache, sg_page(sgs));
 }
 
-/* A poisoned large page is not cached, reused or freed. */
+/* A poisoned medium page is not cached, reused or freed. */
 static void test_poisoned(struct kunit *test)
 {
 	struct page *page;

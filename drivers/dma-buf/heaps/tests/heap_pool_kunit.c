@@ -463,7 +463,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 	heap_test_expect(test, 0, batch);
 }
 
-/* Before an OOM kill all that is held is freed, on every node. */
+/* Before an OOM kill all that is held is freed, on every node that the task may use. */
 static void test_oom(struct kunit *test)
 {
 	struct notifier_block *oom = &heap_test.pool->oom;
