@@ -16,14 +16,14 @@
 #: make kcsan         look for data races
 #: make soak          everything at once, for MINUTES=10
 #:
-#: make bench         compare instructions with the kernel's own heap, into out/bench.json
+#: make bench         compare instruction counts with the kernel's own heap
 #: make bench-native  measure time against it, on this CPU
 #: make patches       cut the series for a maintainer, into out/series/
 #: make check         check the series patch by patch: applies, builds, checkpatch
 #:
 #: KERNEL=6.12 and ARCH=arm64 or i386 choose another kernel.  More: make help V=1
 #+
-#+ make bench-compare REF=HEAD~1   run make bench for two revisions, print the difference
+#+ make bench-compare REF=HEAD~1   measure the heap of REF and of this tree, print the difference
 #+ make bench-baseline             run make bench and put the figures into docs/, for make test
 #+ make show-exporter              print the kernel's system_heap.c with our edits
 #+ make clean, make distclean      remove out/; distclean also the cache

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb.sh [DIR]: build two Debian packages and their source package in DIR (default:
-# out/deb), and print the paths of the two.  system-heap-pooled-dkms has the module's
-# sources and is for every architecture; dma-heap is for this machine's.  deb/debian/
-# describes them.
-#   AUTHOR="Name <mail>"    their maintainer, by default that of the last commit
+# deb.sh [DIR]: build two Debian packages and their source package in DIR (default: out/deb),
+# and print the paths of the two.  system-heap-pooled-dkms has the module's sources and is for
+# every architecture; dma-heap is for this machine's.  deb/debian/ describes them.
+#   AUTHOR="Name <mail>"    their maintainer, by default the author of the last commit
 #   VERSION=1.2             by default the date of the last commit
 #
 # Promises: the same sources give the same packages to the last byte.

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # What all scripts of the harness share: paths, messages, and locks.  It is sourced, never
-# run.  Promises: stdout has a script's result only, messages go to stderr.  Nothing is
-# created outside out/ and the cache, except temporary files in $TMPDIR.
+# run.  Promises: stdout has a script's result only, messages go to stderr.  These functions
+# write nothing outside out/, the cache and the paths that they are given.
 
 set -euo pipefail
 export LC_ALL=C
@@ -36,7 +36,7 @@ sections() {
 		!off' "$1"
 }
 
-# may_be NAME WHAT REGEX: the variable NAME is empty or as REGEX has it.
+# may_be NAME WHAT REGEX: die unless the variable NAME is empty or matches REGEX.
 may_be() {
 	[ -z "${!1:-}" ] || [[ ${!1} =~ ^($3)$ ]] || die "$1=${!1}: must be $2"
 }
@@ -67,7 +67,7 @@ only_x86() { [ -z "$arch_dir" ] || die "ARCH=$ARCH: this target is for x86 only"
 # build_dir DIR NAME: where the kernel NAME is built, of the tree in DIR.
 build_dir() { echo "$1/build/${arch_dir:+$arch_dir-}$2"; }
 
-# The kernel's makefiles, and lists of files, are split at blanks.
+# Paths in the kernel's makefiles and in lists of files are split at blanks.
 case $TOP$CACHE in
 *[[:space:]]*) die "the paths of this clone ($TOP) and of its cache ($CACHE) must not contain blanks" ;;
 esac
@@ -136,10 +136,9 @@ lock_out() {
 	export OUT_LOCKED=$OUT
 }
 
-# "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same
-# compilers (others would rebuild all that they made), and such that the same
-# sources give the same kernel wherever and whenever.  Our variables (make help)
-# stay out.
+# "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same compilers
+# (others would rebuild all that they made), and such that the same sources give the same
+# kernel wherever and whenever.  Our variables (make help) stay out.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G

@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# module.sh [KDIR]: build the series as one module, system_heap_pooled.ko, for the
-# kernel whose build directory is KDIR (default: the running kernel's), and print
-# its path, out/module/RELEASE/system_heap_pooled.ko (with ARCH, out/ARCH/module/...).
-# With MODULE_ROOT, KDIR is a path in that root, and so is the compiler
-# (distro/in-root.sh).
+# module.sh [KDIR]: build the series as one module, system_heap_pooled.ko, for the kernel
+# whose build directory is KDIR (default: the running kernel's), and print its path,
+# out/module/RELEASE/system_heap_pooled.ko (with ARCH, out/ARCH/module/...). With MODULE_ROOT,
+# KDIR is a path in that root, and so is the compiler (distro/in-root.sh).
 #
-# Promises: one line says what KDIR lacks; nothing is written but in out/
-# and the cache; a module that is there was built from these sources without a
-# warning.
+# Promises: one line says what KDIR lacks; nothing is written but in out/ and the cache; a
+# module that is there was built from these sources without a warning.
 . "$(dirname "$0")/lib.sh"
 
 root=${MODULE_ROOT:-}
@@ -56,8 +54,8 @@ mkdir -p "$dir"
 
 build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O -u ARCH
 	make "-j$JOBS" -C "$kdir")
-# In that root there is no dpkg, whose answer Debian's headers need, and no perl for
-# kernel-doc, which W=1 starts; make check runs kernel-doc.
+# In that root there is no dpkg, whose answer Debian's headers need.  Nor is there what
+# kernel-doc needs, which W=1 starts; make check runs it.
 [ -z "$root" ] || build_module+=(DEB_BUILD_ARCH=amd64 W=1 cmd_checkdoc=)
 [ -z "${ARCH:-}" ] || build_module+=("ARCH=$kbuild_arch" "CROSS_COMPILE=$cross")
 clang=$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$conf")

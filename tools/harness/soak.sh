@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# soak.sh [MINUTES]: run system-heap-soak in a guest with four processors (default: 10
-# minutes), and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
+# soak.sh [MINUTES]: run system-heap-soak for MINUTES (default: 10) in a guest with four
+# processors, and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
 # injects failures, has every checker, and looks for leaked objects.
 #
 # Exits with 0 only if nothing was lost, stale, or killed by the kernel, and the kernel

@@ -3,10 +3,10 @@
 #
 # test.sh: run the tests for a change: the host checks (check/host.sh), KUnit, the kernel's
 # own and our selftests (check/tests.list), tests on three of Debian's kernels
-# (distro/debian-tests.list) and on arm64.  The consoles of all guests are checked.  With
-# ARCH only guests of that architecture run; BOOTS="NAME..." runs those guests of
-# check/boots.list.  The last line is "N passed, N failed".  Exits with 0 only if something
-# passed and nothing failed.
+# (distro/debian-tests.list) and on arm64, and a comparison with the figures in docs/
+# (bench.sh guard).  The consoles of all guests are checked.  With ARCH only guests of that
+# architecture run; BOOTS="NAME..." runs those guests of check/boots.list.  The last line is
+# "N passed, N failed".  Exits with 0 only if something passed and nothing failed.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 
@@ -16,7 +16,6 @@ um) boots=um ;;
 *) boots="debug nodes small" ;;
 esac
 boots=${BOOTS:-$boots}
-boots=${boots//,/ }
 kernels=
 for boot in $boots; do
 	read -r _ arch kernel _ < <(row check/boots.list "$boot") ||
@@ -26,7 +25,7 @@ for boot in $boots; do
 done
 
 lock_out
-# The last line counts, whatever happens.
+# Print counts in the last line, whatever happens.
 # shellcheck disable=SC2086 # a list of names
 if ! dir=$("$HARNESS/kernel/fetch.sh") || ! "$HARNESS/kernel/kernel.sh" $kernels >/dev/null; then
 	echo "FAILED build: there are no kernels to test"

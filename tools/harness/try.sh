@@ -5,8 +5,8 @@
 # kernel's own heap in real time (bench/heap-bench.c).  It prints a page of text, which is also
 # out/try.txt.  If the module is loaded already, that one is measured.
 #
-# Promises: it says what it will do before it does it.  If it cannot, one line says why and
-# nothing is loaded.  zero_method is restored.
+# Promises: it says what it will do before it does it.  If the module cannot be built or
+# loaded, one line says why.  zero_method is restored.
 . "$(dirname "$0")/lib.sh"
 only_x86
 
@@ -103,7 +103,7 @@ log=$OUT/try/log
 	die "not everything was measured ($log)"
 for method in vmap direct; do
 	echo $method >"$parameters/zero_method"
-	echo "Buffers that were read with zero_method=$method:" >>"$OUT/try.txt.tmp"
+	echo "dma-heap test with zero_method=$method:" >>"$OUT/try.txt.tmp"
 	"$tester" test -t 5 -s "$heap" >>"$OUT/try.txt.tmp" || die "$(tail -n 1 "$OUT/try.txt.tmp")"
 done
 mv "$OUT/try.txt.tmp" "$OUT/try.txt"

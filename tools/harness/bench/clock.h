@@ -98,12 +98,6 @@ static void clock_setup(const char *unit)
 
 /* ---- CPU time ---- */
 
-/* clock_getcpuclockid() for another process, which libc restricts to users */
-static clockid_t cpu_clock(pid_t pid)
-{
-	return ((clockid_t)~pid << 3) | 2;
-}
-
 static clockid_t kthreads[1024];
 static unsigned int nr_kthreads;
 
@@ -124,8 +118,9 @@ static void find_kthreads(const char *name)
 	for (i = 0; i < found.gl_pathc && nr_kthreads < ARRAY_SIZE(kthreads); i++) {
 		if (read_text(found.gl_pathv[i], stat, sizeof(stat)) > 0 &&
 		    sscanf(stat, "%d (%63[^)]) %*c %d", &pid, comm, &ppid) == 3 &&
-		    ppid == 2 && (!name || !strcmp(comm, name)))
-			kthreads[nr_kthreads++] = cpu_clock(pid);
+		    ppid == 2 && (!name || !strcmp(comm, name)) &&
+		    !clock_getcpuclockid(pid, &kthreads[nr_kthreads]))
+			nr_kthreads++;
 	}
 	globfree(&found);
 	if (name && !nr_kthreads)

@@ -5,8 +5,8 @@
  *
  *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
  *           "empty", whose buffers have no pages: the floor. One after the other
- *   native  for make bench-native: stock, system, stock2 and empty, in rounds that begin
- *           with another one each time. stock2 is the kernel's own heap once more and
+ *   native  for make bench-native: stock, system, stock2 and empty, in rounds, each of
+ *           which begins with a different heap. stock2 is the kernel's own heap once more and
  *           says what noise is: a row is measured again, a few times, until stock2
  *           differs from stock by 3 % at most
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
@@ -133,7 +133,7 @@ static void measure(const struct row *row, int at, struct heap *heaps, int n)
 
 /* ---- the rows that are asked for ---- */
 
-/* Whether @name is in @list, which has commas; no list has everything */
+/* Whether the comma-separated @list has @name; NULL has every name */
 static bool in_list(const char *list, const char *name)
 {
 	char all[256], one[64];

@@ -117,7 +117,7 @@ processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 kernel=$(cat "$OUT/native/version")
 awk -v table=native -v title="Linux $kernel as a program (User Mode Linux) on $processor
 zero_method=direct; medians.  It cannot show what a mapping or a TLB flush costs.
-\"~\": a second stock heap was more than 3 % off." \
+\"~\": a second stock heap differed from the first by more than 3 %." \
 	-v kernel="$kernel" -v sources="$(sources_id)" -v machine="uml, $processor" -v unit=ns \
 	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \
 	-f "$HARNESS/bench/tables.awk" "$report" || die "there are no results"

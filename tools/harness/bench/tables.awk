@@ -5,7 +5,7 @@
 #   bench, run, native, try   medians and ratios below the line title
 #   message  medians of some rows, for messages of the series, below a line "@name@"
 #   compare  the figures of the second of two FILEs, and what they were in the first
-#   guard    the same, and as KTAP whether they are the same
+#   guard    that, and as KTAP whether the two agree
 # json=FILE gets the figures as one object, with what the variables say of the machine, and
 # plot=FILE those that native.gp draws.  Exits non-zero if something is missing.
 
@@ -62,7 +62,7 @@ function cost(title, key,   i, j) {
 function cost_table(   i) {
 	time = unit == "ns" || table == "try"
 	if (table == "try")
-		title = "Medians, the heaps in turns.  \"vmap\" and \"direct\" are the two zero_methods of the\n" \
+		title = "Medians; the heaps took turns.  \"vmap\" and \"direct\" are the two zero_methods of the\n" \
 			"pooled heap; \"the thread\" is the CPU time of its thread for an allocation of the loop.\n"
 	printf "%s\n%-27s", table == "message" ? "@" name "@" : title, time ? "microseconds" : "instructions"
 	for (i = 1; i <= nsizes; i++) printf " %8s", human(size[i])
@@ -90,7 +90,7 @@ function cost_table(   i) {
 			ratio("mix", 0, "system"), (noise("mix", 0) > 0.03 ? "~" : "")
 	if (most)
 		printf "\nA second instance of stock differed from the first by up to %.0f %%.\n", 100 * most
-	# What make run or a part of make bench-native prints is a part.
+	# make run and a part of make bench-native print only some rows.
 	if (table !~ /run|native/) missing = missing ? missing : absent
 	if (missing) print "error: " FILENAME " has no " missing > "/dev/stderr"
 }

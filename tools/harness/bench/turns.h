@@ -117,7 +117,7 @@ static void sleep_off_tick(void)
 }
 
 /*
- * Wait until the thread has zeroed what was freed, and sleeps. On the deterministic
+ * Wait until the thread has zeroed the queue, and sleeps. On the deterministic
  * machine time spent asleep costs nothing. It is the same for every heap: in real time
  * the state of caches is a good part.
  */
@@ -241,7 +241,7 @@ static void turn_pairs(struct heap *heap, const struct row *row)
 	add(&heap->values[LOOP], (self + kernel) * ticks_per_cpu_ns / n);
 }
 
-/* Pairs of all tasks, and whether the other one should continue */
+/* Pairs of the other task, and whether it should go on */
 static volatile struct {
 	uint64_t pairs;
 	bool go;

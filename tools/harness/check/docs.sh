@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# docs.sh DIR: whether our documents are what the kernel tree in DIR wants:
-# htmldocs of them and of the sources they include without a warning,
-# ABI files that are valid and name what the code has, references that lead
-# somewhere, and a MAINTAINERS entry that covers our files.
+# docs.sh DIR: whether our documents are what the kernel tree in DIR wants: htmldocs of them
+# and of the sources they include without a warning, ABI files that are valid and name what
+# the code has, references that lead somewhere, and a MAINTAINERS entry that covers our files.
 #
 # Prints KTAP lines, and the findings of a failed test before its line.
 #
 # htmldocs of all of driver-api takes minutes.  So of the kernel's documents only those that
 # the series touches are read, and the tables of contents that name them; what these miss
-# then is not a finding.  Promises: nothing is written into the kernel tree.
+# then is not a finding.  Promises: once graft.sh has put our files into the kernel tree,
+# nothing is written there.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux

@@ -4,7 +4,7 @@
  * files in memory. FAKE_HEAP says what is wrong with the heap:
  *
  *   stale    the last byte is not zero
- *   shared   somebody writes into the buffer before
+ *   shared   each allocation writes into the buffer before it
  *   short    a page is missing
  *   closed   the buffer cannot be mapped for writing
  *   full     there is no memory

@@ -139,7 +139,7 @@ script() {
 	judge "$1" "$OUT/test/$1.list" "$OUT/test/$1.log"
 }
 
-# The last line counts, and says whether that was success.
+# The last line has the counts; the exit status says whether that was success.
 summary() {
 	[ "$skipped" = 0 ] || echo "$skipped skipped"
 	echo "$passed passed, $failed failed"

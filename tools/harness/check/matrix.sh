@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# matrix.sh [PART...]: tests on other kinds of kernel, or on the parts named.  The
+# matrix.sh [PART...]: run tests on other kinds of kernel: all parts, or those named.  The
 # output of a part is in out/matrix/PART.log.  The last line is "N passed, N failed".
 #
 # Promises: a part that fails does not stop the rest; one that ends without counting
@@ -13,7 +13,6 @@ only_x86
 # part, and what it runs: for the newest kernel unless there is another
 list() {
 	cat <<-END
-		x86        ./test.sh
 		6.12       KERNEL=6.12 ./test.sh
 		arm64      ARCH=arm64 ./test.sh
 		mte        ARCH=arm64 BOOTS=mte ./test.sh
@@ -33,7 +32,7 @@ parts=("$@")
 for part in "${parts[@]}"; do
 	[[ " ${all[*]} " = *" $part "* ]] || die "ONLY=$part: must be some of ${all[*]}"
 done
-[ -z "${KERNEL:-}${BOOTS:-}" ] || die "KERNEL=${KERNEL:-} BOOTS=${BOOTS:-}: matrix.sh has these; ONLY chooses"
+[ -z "${KERNEL:-}${BOOTS:-}" ] || die "KERNEL=${KERNEL:-} BOOTS=${BOOTS:-}: each part sets these itself; choose parts with ONLY="
 
 lock_file 7 "$OUT/.matrix.lock" "another matrix in this clone"
 logs=$OUT/matrix

@@ -4,14 +4,13 @@
 # mutants.sh [NAME...]: does a test fail when the driver is broken?  Each line of
 # mutants.list (all, or those named) is applied to a copy of the sources, built and
 # booted with its test, in User Mode Linux or in the guest that it names.  It is
-# reported as killed (the test failed, or the kernel complained or died), hung (no
-# more was heard of the guest, which is no way to fail a test) or survived.
-# --check only looks whether each line still finds its text.
+# reported as killed (the test failed, or the kernel complained or died), hung (nothing
+# more was heard from the guest, which does not count as a failed test) or survived.
+# --check only checks whether each line still finds its text.
 #
-# Promises: works on a copy of this repository and on a kernel tree of its own; a line
-# whose text is not found, or that does not compile, is an error and not a kill; the
-# unchanged sources have to pass all of the tests first; exits 0 only when all were
-# killed.
+# Promises: works on a copy of this repository and on a kernel tree of its own; a line whose
+# text is not found, or that does not compile, is an error and not a kill; the unchanged
+# sources have to pass all of the tests first; exits 0 only when all were killed.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/check/judge.sh"
 
@@ -45,7 +44,7 @@ done
 found=$("$0" --check)
 [ -z "$found" ] || die "$found"
 
-# A kernel for each kind of guest: those that User Mode Linux does not have are x86's.
+# One run for each kind of guest; x86 and nodes are guests on x86.
 if [ -z "${MUTANTS_IN:-}" ]; then
 	lock_file 7 "$OUT/.mutants.lock" "another run in this clone"
 	code=0

@@ -28,7 +28,7 @@ ln -s /bin/busybox "$root/usr/bin/env"
 ln -s /repo/tools "$root/other/tools"
 cp "$bin/heap-bench" "$bin/dma-heap" "$root/repo/out/try"
 cp "$bin/system_heap_pooled.ko" "$root/repo/$module"
-# Of the kernel that would come after this one
+# A module whose vermagic names a kernel that does not exist
 sed "s/vermagic=$release/vermagic=${release/./,}/" "$bin/system_heap_pooled.ko" >"$root/other/$module"
 (cd "$root" && find . | busybox cpio -o -H newc) >"$work/extra"
 

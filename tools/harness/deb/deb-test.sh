@@ -3,7 +3,7 @@
 #
 # deb-test.sh: test the packages of make deb in a clean Debian trixie root: lintian,
 # autopkgtest for stable's kernel and the newest, upgrade, remove, purge, and what is
-# left.  The root is made once, from the machine's mirror, and copied for each test.
+# left.  The root is made once, from the machine's mirror, and copied for each run.
 # Prints KTAP lines and takes some minutes; needs root.
 . "$(dirname "$0")/../lib.sh"
 only_x86
@@ -53,7 +53,7 @@ inside() {
 	printf '+ %s\n' "$*" >>"$log"
 	"$HARNESS/distro/in-root.sh" "$root" "$work/deb" "$@" 2>&1 | tee -a "$log"
 }
-# step NAME COMMAND...: a test is whether that works.
+# step NAME COMMAND...: a test that passes if that succeeds.
 step() {
 	say "$1"
 	result "$1" "$(complaint inside "${@:2}" | tail -n 20)"
@@ -78,7 +78,7 @@ installed() {
 	done
 	! grep -rE 'warning:|WARNING:' "$root/var/lib/dkms/$name/$1" || true
 }
-# Prints the file's name of the DKMS package; dma-heap is beside it.
+# Prints the file name of the DKMS package; dma-heap is beside it.
 made() { VERSION=$1 "$HARNESS/deb.sh" "$work/deb" 2>>"$log" | sed -n 's,.*/,,; /dkms/p'; }
 
 run() {

@@ -7,18 +7,18 @@
 #   vmlinuz
 #   root           the headers and compilers of all these kernels, for in-root.sh
 #
-# Promises: packages come from the machine's own mirror, with apt's checks of
-# signature and hash; nothing half downloaded or half unpacked is used; what was
-# fetched before is used when the mirror cannot be reached, and that is said.
+# Promises: nothing half downloaded or half unpacked is used; what was fetched before is
+# used when the mirror cannot be reached, and that is said.
 read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname "$0")/kernels.list")
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
-# What builds is this machine's.
+# The compilers run on this machine.
 [ -z "$cross" ] || also=$deb_arch
 cross=
 
 cache=$CACHE/distro
-# What the makefiles of the headers run: their dependencies bring the kernel's image.
+# What the makefiles of the headers run.  The headers come without their dependencies, which
+# include the kernel's image.
 tools="make binutils dash bash coreutils sed grep mawk findutils perl-base pahole libssl3t64
 	gcc-14 gcc-14-aarch64-linux-gnu"
 
@@ -35,7 +35,7 @@ get_root() {
 	mv -T "$tmp/new" "$root"
 }
 
-# packages PACKAGE...: those of them that there are, as apt-get wants them.
+# packages PACKAGE...: those of them that exist, as apt-get wants them.
 packages() { apt_private apt-cache show "$@" 2>/dev/null | sed -n 's/^Package: //p' | sed "s/-$flavour\$/&${also:+:$also}/"; }
 
 get_kernel() {	# DIR

@@ -137,7 +137,7 @@ test_load() {
 	[ ! -e "/sys/class/dma_heap/$heap" ] || how="added by dma_heap_add()"
 	ok "the log says so" sh -c "dmesg | grep -q 'system_heap_pooled: /dev/dma_heap/$heap, ${how}[;,] '"
 	ok "nobody but root may use it" test "$(stat -c %a:%u:%g "/dev/dma_heap/$heap")" = 600:0:0
-	ok "so does its parameter" grep -qx "$heap" $params/name
+	ok "its parameter says so, too" grep -qx "$heap" $params/name
 	ok "it has statistics" test -r "$debug/stats"
 	ok "it has trace events" test -d /sys/kernel/tracing/events/dma_heap
 	ok "it has a thread" sh -c "grep -qx dma-heap-$heap /proc/[0-9]*/comm 2>/dev/null"

@@ -10,9 +10,7 @@
 #           run takes the same number of them
 #   shell   an interactive guest on this terminal, no commands
 # (with ARCH=um the first is User Mode Linux, in real time, and there are no others)
-# and GUEST_MEM (MiB), GUEST_CPUS, GUEST_NODES, GUEST_DISK (MiB of an empty NVMe disk,
-# which costs the guest no memory), GUEST_TIMEOUT (seconds; default: what the commands
-# may take, and the boot), GUEST_APPEND and on arm64 GUEST_MTE (1: memory tags) adjust it.
+# The variables GUEST_* adjust it, see README.md.
 #
 # Leaves report.log (what init said) and console.log in out/runs/RUN/.
 # Promises: ends in bounded time, and exits 0 only when the guest reported the
@@ -150,7 +148,7 @@ failed() {	# WHAT
 	say "$label: $1"
 	if [ -s "$run/qemu.log" ]; then tail -n 5 "$run/qemu.log" >&2; fi
 	say "last lines of $console:"
-	tail -n "${GUEST_TAIL:-25}" "$console" | tr -d '\r' >&2
+	tail -n 25 "$console" | tr -d '\r' >&2
 	exit 1
 }
 [ -z "$hung" ] || failed "the guest did not end in $limit s"

@@ -35,7 +35,7 @@ run() {
 	# shellcheck disable=SC2086 # words
 	($command) </dev/null >&3 2>&1
 	code=$?
-	# All processes but this one: what the program left running, and who waits above.
+	# All processes but this one: what the program left running, and the timer started above.
 	kill -KILL -1 2>/dev/null
 	wait
 	how=exit=$code

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Console messages that fail a test run.  Not everything bad panics: lockdep, bad pages
-# and stalls only print.  Prints the first of them with the lines that follow, and exits
-# with 1 if there is one.
+# and stalls only print.  Prints each of them with the lines that follow, at most 100,000
+# characters in all, and exits with 1 if there is one.
 # With races_of=FILE, a data race counts if the FILE has one of its two functions.
 
 BEGIN { while (races_of && (getline symbol <races_of) > 0) { sub(/\..*/, "", symbol); ours[symbol] = 1 } }

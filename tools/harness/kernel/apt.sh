@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# A private apt, which reads other suites than the machine's own and leaves that
+# A private apt, which reads other suites than the machine's own apt and leaves that
 # one alone; sourced after ../lib.sh.  Promises: packages come from the machine's
 # mirror, with apt's checks of signature and hash.
 

@@ -5,7 +5,7 @@
 # tinyconfig, then what kernels.config has for NAME.
 #
 # Promises: every symbol has the value asked for, or this fails with a
-# list of those that are not; nothing is redone while its inputs stay the same.
+# list of those that do not; nothing is redone while its inputs stay the same.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux

@@ -111,7 +111,7 @@ sub edited {
 	return $text =~ s/^($anchor)/$1$new/mr if $op->{verb} eq 'after';
 	my $until = $op->{until};
 	$anchor .= length $until ? ".*?(?=^\Q$until\E)" : '.*' if defined $until;
-	$text =~ s/^$anchor/$new/ms or die "edit $op->{at}: nothing to cut until in $file\n";
+	$text =~ s/^$anchor/$new/ms or die "edit $op->{at}: no \"until\" after the cut in $file\n";
 	return $text;
 }
 

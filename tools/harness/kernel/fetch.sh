@@ -9,10 +9,8 @@
 # fetch.sh few: only those files of the source that the series changes and the tests
 # take; the directory that is printed has them in linux/, as above.
 #
-# Promises: packages come from the machine's own apt mirror through a private
-# apt configuration, with apt's checks of signature and hash; what is half
-# downloaded or half unpacked is never used; a package that was fetched before
-# is used when the mirror cannot be reached, and that is said.
+# Promises: what is half downloaded or half unpacked is never used; a package that was
+# fetched before is used when the mirror cannot be reached, and that is said.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
 

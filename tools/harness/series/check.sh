@@ -7,8 +7,8 @@
 # STEPS="checkpatch build..." runs only some of these:
 #
 #   checkpatch  checkpatch.pl --strict of each patch and cover letter
-#   build       each patch builds, with W=1, no warning and no function that uses
-#               more than 512 bytes of stack, in the configurations of
+#   build       each patch builds, with W=1, without a warning and without a function
+#               that uses more than 512 bytes of stack, in the configurations of
 #               series/configs.list: built in, as modules, without a network, for
 #               32 bits with highmem, and for ARC.  y and m are linked with each
 #               patch, i386 and nonet with the last one
@@ -109,7 +109,7 @@ configure() {
 	rm -f "$b/configured"
 	kmake "$1" KCONFIG_ALLCONFIG="$b/wanted" allnoconfig >"$b/log" 2>&1 ||
 		{ tail -n 5 "$b/log"; return; }
-	# What is wrong is said again the next time.
+	# Without this file the next run configures, and complains, again.
 	grep -A 20 "unmet direct dependencies" "$b/log" ||
 		cat "$b/wanted" "$repo/$heaps/Kconfig" >"$b/configured"
 }
@@ -123,9 +123,9 @@ make_and_look() {
 		[ "$code" = 0 ] || tail -n 5 "$log"
 }
 
-# lost CONFIG: symbols that were asked for and are not set, as their code was not built, and
-# those that are set though their dependencies are not.  Of two lines for a symbol the last
-# counts.
+# lost CONFIG: symbols that were asked for but are not set, so their code was not built.
+# Also symbols that are set although their dependencies are not.  Of two lines for a symbol
+# the last counts.
 lost() {
 	local unmet='no symbol'
 	case $1 in

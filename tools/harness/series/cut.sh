@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # cut.sh DIR: cut the series for the kernel that KERNEL chooses into the patches of
-# series/patches.list: mails in DIR/SET, and commits in the repository DIR/base.  That has
-# the kernel's own files, of those that the series touches, on the branch "pristine", and a
-# branch SET at the end of each set.
+# series/patches.list: mails in DIR/SET, and commits in the repository DIR/base.  Its
+# branch "pristine" has the kernel's own version of the files that the series touches; a
+# branch SET is at the end of each set.
 #
 # In series/NAME.message and SET.cover a line "@NAME@" stands for a table of that
 # name, and lines between "@IF NAME@" and "@END@" are left out where there is none:
@@ -55,7 +55,7 @@ owners() {
 	(cd "$stage" && find . -type f -printf '%P\n' | sort) >"$work/left"
 	grep -v '^#\|^$' "$series/patches.list" | while read -r _ name globs; do
 		globs=$(sed 's/\./\\./g; s/\*\+/.*/g; s/ \+/|/g' <<<"$globs")
-		grep -xE "$globs" "$work/left" >>"$work/$name" || die "no file of $name is $globs"
+		grep -xE "$globs" "$work/left" >>"$work/$name" || die "$name: no file matches $globs"
 		grep -vxE "$globs" "$work/left" >"$work/new" || true
 		mv "$work/new" "$work/left"
 	done

@@ -4,8 +4,8 @@
  *
  * What an allocation costs before the first page is asked for: the ioctl, the
  * buffer's own structure, the export and the file descriptor.  It is the floor
- * that a measured heap is compared with, and is built into kernels that are
- * measured only.  Such a buffer cannot be mapped by anyone.
+ * that a measured heap is compared with, and is built only into kernels that
+ * are measured.  Such a buffer cannot be mapped by anyone.
  */
 
 #include <linux/dma-buf.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers of the tests that stay here: let allocations in the kernel fail, enter
+ * Helpers of the tests that stay here: make allocations in the kernel fail, enter
  * a cgroup, and find out whether memory is missing.
  *
  * Allocations fail with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs
@@ -11,6 +11,7 @@
 #define HEAP_GUEST_UTIL_H
 
 #include <glob.h>
+#include <sched.h>
 
 #include "kselftest.h"
 #include "heap_pool_util.h"
@@ -31,6 +32,15 @@ static inline int write_number(const char *path, long long number)
 
 	snprintf(text, sizeof(text), "%lld", number);
 	return write_text(path, text);
+}
+
+static inline int run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
 }
 
 static inline int enter_cgroup(const char *cgroup)
@@ -87,7 +97,7 @@ static inline void faults_off(void)
 	faults_probability(0);
 }
 
-/* Let the share of faults_on() fail in task @pid, or not */
+/* Make the share set by faults_on() fail in task @pid, or stop that */
 static inline int faults_for(pid_t pid, bool on)
 {
 	char path[64];

@@ -126,9 +126,9 @@ static int alloc_limited(int heap, size_t len, long long limit)
 }
 
 /*
- * Memory of another task fills the cgroup, but for less than a large page and more than
- * two CPUs have in stock. Returns what an allocation of @len returns, and whether the
- * other task was @killed.
+ * Memory of another task fills the cgroup but for 768 KiB. That is less than a large
+ * page, and more than two CPUs charge in advance. Returns what an allocation of @len
+ * returns, and whether the other task was @killed.
  */
 static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 {

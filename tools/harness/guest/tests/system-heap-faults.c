@@ -13,7 +13,7 @@
 #include "heap_test_util.h"
 #include "heap_guest_util.h"
 
-/* A sweep that has not ended by then would not end */
+/* A sweep that has not ended by then would never end */
 #define MAX_SITES	2000
 
 FIXTURE(faults)

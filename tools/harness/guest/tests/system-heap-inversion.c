@@ -3,10 +3,9 @@
  * A realtime task that allocates waits no longer for background users of the heap than
  * it would with the kernel's own heap.
  *
- * Each processor computes meanwhile, so a task that is preempted with a lock held makes
- * no progress.
+ * Each processor is kept busy meanwhile, so a task that is preempted with a lock held
+ * makes no progress.
  */
-#include <sched.h>
 #include <sys/resource.h>
 
 #include "heap_test_util.h"
@@ -64,15 +63,12 @@ FIXTURE_TEARDOWN(inversion)
 static pid_t start(int cpu, int heap, int policy, int nice)
 {
 	struct sched_param param = {};
-	cpu_set_t set;
 	pid_t pid = fork_child();
 	int bufs[16], i;
 
 	if (pid)
 		return pid;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	run_on(cpu);
 	while (heap < 0)
 		;
 	sched_setscheduler(0, policy, &param);

@@ -5,7 +5,6 @@
  *
  * A machine with one node can be split: numa=fake=2 and CONFIG_NUMA_EMU.
  */
-#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <linux/mempolicy.h>
@@ -16,7 +15,7 @@
 #define CGROUP		CGROUPS "/dma-heap-test-nodes"
 
 #define LEN		(16 * MIB)
-/* Others use this memory as well; in bytes */
+/* Others change these counts, too; in bytes */
 #define HELD_TOLERANCE	(512 * KIB)
 
 FIXTURE(nodes)
@@ -26,15 +25,6 @@ FIXTURE(nodes)
 	long long held[2];		/* by others */
 	int heap;
 };
-
-static int run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set);
-}
 
 /* What is queued or cached, in bytes */
 static long long held_on(unsigned int node)

@@ -13,11 +13,6 @@
 #include "heap_guest_util.h"
 #include "heap_pressure_util.h"
 
-/* With two that are killed, 16 tasks that allocate */
-#define NR_OWNERS	10
-#define NR_CHURNERS	4
-#define NR_KILLED	2
-#define NR_SQUEEZERS	2
 #define NR_HELD		8
 #define CHURN_LEN	(32 * MIB)
 
@@ -197,27 +192,24 @@ static void change(unsigned int me)
 	heap_params_restore(&p);
 }
 
-static void start(pid_t *pid, void (*role)(unsigned int me), unsigned int me)
-{
-	*pid = fork_child();
-	if (*pid)
-		return;
-	role(me);
-	_exit(0);
-}
+/* 16 tasks allocate, two of which are killed */
+static const struct {
+	void (*run)(unsigned int me);
+	unsigned int nr;
+} roles[] = { { own, 10 }, { churn, 4 }, { kill_some, 2 }, { squeeze, 2 }, { change, 1 } };
 
 int main(int argc, char **argv)
 {
 	double minutes = argc > 1 ? atof(argv[1]) : 1;
-	pid_t pids[NR_OWNERS + NR_CHURNERS + NR_KILLED + NR_SQUEEZERS + 1];
 	long long misc, known, oom, missing = 0;
-	int nr = 0, i, died = 0;
 	struct heap_params params;
+	const char *why = heap_missing(&params);
+	unsigned int role, me, i;
 	struct heap_stats st;
-	const char *why;
 	bool bad, empty;
+	int died = 0, status;
+	pid_t pid;
 
-	why = heap_missing(&params);
 	if (why) {
 		printf("TAP version 13\n1..0 # SKIP %s\n", why);
 		return 4;
@@ -233,20 +225,20 @@ int main(int argc, char **argv)
 	if (fig->faults)
 		faults_for(heap_thread(), true);
 
-	for (i = 0; i < NR_OWNERS; i++)
-		start(&pids[nr++], own, i + 1);
-	for (i = 0; i < NR_CHURNERS; i++)
-		start(&pids[nr++], churn, i + 1);
-	for (i = 0; i < NR_KILLED; i++)
-		start(&pids[nr++], kill_some, i + 1);
-	for (i = 0; i < NR_SQUEEZERS; i++)
-		start(&pids[nr++], squeeze, i + 1);
-	start(&pids[nr++], change, 1);
+	for (role = 0; role < ARRAY_SIZE(roles); role++) {
+		for (me = 1; me <= roles[role].nr; me++) {
+			pid = fork_child();
+			if (pid)
+				continue;
+			roles[role].run(me);
+			_exit(0);
+		}
+	}
 
 	sleep(minutes * 60 + 0.5);
 	fig->stop = true;
-	for (i = 0; i < nr; i++)
-		died += wait_child(pids[i]) != 0;
+	while (waitpid(-1, &status, 0) > 0)
+		died += status != 0;
 	if (fig->faults) {
 		faults_for(heap_thread(), false);
 		faults_off();

@@ -41,10 +41,9 @@ struct heap_stats {
 
 static inline ssize_t read_text(const char *path, char *buf, size_t size)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n, len = 0;
-	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, buf + len, size - 1 - len)) > 0)
@@ -58,9 +57,8 @@ static inline ssize_t read_text(const char *path, char *buf, size_t size)
 
 static inline int write_text(const char *path, const char *text)
 {
-	int fd, ret = 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
 
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, strlen(text)) < 0)
@@ -130,12 +128,11 @@ static inline int drop_kernel_caches(const char *which)
  * Bytes that can be reclaimed and are neither page cache nor slab: the heap's.
  * Other users change this counter little; MISC_TOLERANCE allows for them.
  */
-#define MISC_TOLERANCE	(16LL * sysconf(_SC_PAGESIZE))
+#define MISC_TOLERANCE	(16 * (long long)PAGE_BYTES)
 
 static inline long long misc_reclaimable(void)
 {
-	return vmstat_read("nr_kernel_misc_reclaimable") *
-	       sysconf(_SC_PAGESIZE);
+	return vmstat_read("nr_kernel_misc_reclaimable") * (long long)PAGE_BYTES;
 }
 
 /* Like fork(), but the child dies with its parent. */
@@ -204,23 +201,18 @@ static inline int heap_stats_read(struct heap_stats *st)
 	return 0;
 }
 
-/* Bytes that buffers got from the pool */
-static inline long long heap_hit_bytes(const struct heap_stats *st)
-{
-	long long pages = 0;
-	int i;
-
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		pages += st->order[i].hits << st->order[i].order;
-	return pages * (long long)PAGE_BYTES;
-}
-
 /* Bytes that buffers ever got from the pool, or -1 */
 static inline long long heap_hit_total(void)
 {
 	struct heap_stats st;
+	long long pages = 0;
+	int i;
 
-	return heap_stats_read(&st) ? -1 : heap_hit_bytes(&st);
+	if (heap_stats_read(&st))
+		return -1;
+	for (i = 0; i < NR_HEAP_ORDERS; i++)
+		pages += st.order[i].hits << st.order[i].order;
+	return pages * (long long)PAGE_BYTES;
 }
 
 /* Bytes cached or queued, or -1 */
@@ -231,18 +223,7 @@ static inline long long heap_held(void)
 	return heap_stats_read(&st) ? -1 : st.pool_bytes + st.queue_bytes;
 }
 
-/* Nothing is cached, queued or in use */
-static inline bool heap_is_empty(const struct heap_stats *st)
-{
-	int i;
-
-	for (i = 0; i < NR_HEAP_ORDERS; i++)
-		if (st->order[i].cached || st->order[i].inflight)
-			return false;
-	return !st->pool_bytes && !st->queue_bytes && !st->queue_buffers;
-}
-
-/* Wait until the thread has zeroed what was freed, and trimmed the cache */
+/* Wait until the thread has zeroed the queue and trimmed the cache */
 static inline int heap_wait_idle(void)
 {
 	double end = seconds() + 20;
@@ -272,11 +253,16 @@ static inline int heap_drain(void)
 static inline bool heap_drain_all(struct heap_stats *st)
 {
 	double end = seconds() + 10;
+	long long left;
+	int i;
 
 	do {
 		if (heap_drain() || heap_stats_read(st))
 			return false;
-		if (heap_is_empty(st))
+		left = st->pool_bytes | st->queue_bytes | st->queue_buffers;
+		for (i = 0; i < NR_HEAP_ORDERS; i++)
+			left |= st->order[i].cached | st->order[i].inflight;
+		if (!left)
 			return true;
 		usleep(5000);
 	} while (seconds() < end);
@@ -347,9 +333,8 @@ static inline int heap_params_restore(const struct heap_params *p)
 static inline const char *heap_missing(struct heap_params *p)
 {
 	struct heap_stats st;
-	int heap;
+	int heap = heap_open();
 
-	heap = heap_open();
 	if (heap < 0)
 		return "no such heap";
 	close(heap);

@@ -21,7 +21,7 @@ static void release(struct __test_metadata *_metadata, struct stamped *s)
 		TH_LOG("%llx in the buffer of %llx", foreign, s->stamp);
 }
 
-/* What a worker does, until it fails */
+/* What a worker does, until @end or its first failure */
 static void work(struct __test_metadata *_metadata, unsigned long long owner,
 		 unsigned int rnd, double end)
 {

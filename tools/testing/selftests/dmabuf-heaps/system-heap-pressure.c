@@ -150,9 +150,9 @@ TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 
 /*
  * Leave about four times the pool's size available and hold the rest in
- * buffers. Then let a task take 90 % of what is available. That is more
- * than is free, or with highmem than is free and not reserved for the kernel, so a
- * part of it has to come from the pool.
+ * buffers. Then let a task take 90 % of what is available. That is more than is free
+ * (with highmem: than is free and not reserved for the kernel), so a part of it has
+ * to come from the pool.
  */
 static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 {
