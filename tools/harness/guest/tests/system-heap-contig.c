@@ -155,7 +155,8 @@ TEST_F_TIMEOUT(contig, memory_offline, 300)
 	/* The kernel refuses a block with cached pages before it asks anybody. */
 	drop_kernel_caches("2");
 	with = take_offline();
-	TH_LOG("%d blocks of memory went offline with an empty pool, %d after a full one", without, with);
+	TH_LOG("%d blocks of memory went offline with an empty pool, %d after a full one",
+	       without, with);
 	EXPECT_LE(without, with);
 }
 
