@@ -83,7 +83,7 @@ static unsigned long long held(void)
 	return pool + queue;
 }
 
-/* What the heap and our open buffers hold more than the heap held at the start */
+/* How much more the heap and our open buffers hold than the heap held at the start */
 static unsigned long long gained(void)
 {
 	unsigned long long now = held() + open_bytes;
@@ -159,7 +159,7 @@ static void take_all(void)
 	}
 }
 
-/* Wait until the queue has no more than @most, if the thread ever gets to it */
+/* Wait until the queue has no more than @most, for ten seconds or so */
 static void wait_for_queue(unsigned long long most)
 {
 	int ms;

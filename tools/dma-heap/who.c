@@ -103,7 +103,7 @@ static void look_at_maps(int pid)
 		fclose(file);
 }
 
-/* Returns whether there is a list, which has buffers that no process holds, too. */
+/* Returns whether the kernel has a list of buffers; it also has those that no process holds. */
 static bool look_at_bufinfo(void)
 {
 	FILE *file = fopen(BUFINFO, "r");

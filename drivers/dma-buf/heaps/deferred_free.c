@@ -202,11 +202,10 @@ static unsigned long deferred_free_look(struct deferred_free *queue)
 
 static void deferred_free_work(struct kthread_work *work)
 {
-	struct deferred_free *queue;
+	struct deferred_free *queue = container_of(work, struct deferred_free, work.work);
 	unsigned long left;
 	bool busy;
 
-	queue = container_of(work, struct deferred_free, work.work);
 	deferred_free_run(queue, deferred_free_look(queue));
 	left = deferred_free_pages(queue);
 	/* Do not spin while another task frees the last pages. */

@@ -348,10 +348,9 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 		return false;
 	}
 
-	scoped_guard(spinlock, &bin->lock) {
-		bin->source = source;
-		bin->store = store;
-	}
+	guard(spinlock)(&bin->lock);
+	bin->source = source;
+	bin->store = store;
 
 	return true;
 }
@@ -517,7 +516,7 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 						    umin(excess + bulk, theirs - share),
 						    true);
 	}
-	if (excess > 0 && worth_less < excess)
+	if (worth_less < excess)
 		return false;
 	while (j-- && excess > 0)
 		excess -= heap_bin_shrink(cache, &bins[j], umin(excess, less[j]));

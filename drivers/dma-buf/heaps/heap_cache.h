@@ -127,8 +127,8 @@ static inline bool heap_cache_owns(struct page *page)
 /**
  * heap_cache_nid - the node whose cached pages a task may take
  *
- * Return: the task's node, or %NUMA_NO_NODE if a mempolicy or cpuset says where its
- * memory comes from. The page allocator knows those rules.
+ * Return: the task's node, or %NUMA_NO_NODE if the task has a mempolicy, or a cpuset
+ * that does not allow the node. The page allocator knows those rules.
  */
 static inline int heap_cache_nid(void)
 {

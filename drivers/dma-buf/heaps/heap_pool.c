@@ -24,6 +24,12 @@
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
 
+/*
+ * When reclaim has failed for this long, the task cannot use what the heap frees, for
+ * instance because its mempolicy forbids the node.
+ */
+#define OOM_TICKS	(30 * HZ)
+
 static gfp_t heap_pool_gfp(unsigned int i)
 {
 	return heap_orders[i] ? HIGH_ORDER_GFP : LOW_ORDER_GFP;
@@ -93,19 +99,17 @@ static unsigned int heap_pool_get(struct heap_pool *pool,
 		return got;
 
 	page = heap_pool_new_page(i);
-	if (!page) {
+	if (page) {
+		sg_set_page(sg, page, PAGE_SIZE << order, 0);
+		deferred_free_missed(pool->queue);
+		got = 1;
+	} else if (order && req->nid != NUMA_NO_NODE) {
 		/* The queue may have large pages when the page allocator has none. */
-		if (order && req->nid != NUMA_NO_NODE)
-			got = deferred_free_reuse(pool->queue, req->nid, order,
-						  false, sg, nr);
-		atomic_long_add(got, &pool->misses[i]);
-		return got;
+		got = deferred_free_reuse(pool->queue, req->nid, order, false, sg, nr);
 	}
-	sg_set_page(sg, page, PAGE_SIZE << order, 0);
-	atomic_long_inc(&pool->misses[i]);
-	deferred_free_missed(pool->queue);
+	atomic_long_add(got, &pool->misses[i]);
 
-	return 1;
+	return got;
 }
 
 /*
@@ -116,9 +120,6 @@ static unsigned int heap_pool_charge(struct heap_pool *pool, unsigned int i,
 				     struct scatterlist *sg, unsigned int nr)
 {
 	unsigned int charged = 0, n;
-
-	if (!HEAP_CAN_CHARGE)
-		return nr;
 
 	while (charged < nr &&
 	       !memcg_kmem_charge_page(sg_page(sg + charged), heap_pool_gfp(i),
@@ -154,7 +155,7 @@ static int heap_pool_fill(struct heap_pool *pool, struct heap_sgl *sgl,
 			nr = umin(missing >> order, sgl->room);
 			nr = heap_pool_get(pool, &req, i, sgl->fill, nr);
 			got = nr;
-			if (sgl->charged)
+			if (HEAP_CAN_CHARGE && sgl->charged)
 				got = heap_pool_charge(pool, i, sgl->fill, nr);
 			if (got)
 				heap_sgl_added(sgl, got, order);
@@ -293,10 +294,9 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 					     struct shrink_control *sc)
 {
 	struct heap_pool *pool = shrinker->private_data;
-	unsigned long freed;
+	bool used = shrinker == pool->shrinkers[HEAP_USED];
+	unsigned long freed = heap_pool_shrink(pool, sc->nid, sc->nr_to_scan, used);
 
-	freed = heap_pool_shrink(pool, sc->nid, sc->nr_to_scan,
-				 shrinker == pool->shrinkers[HEAP_USED]);
 	/* Make reclaim count this as progress. */
 	mm_account_reclaimed_pages(freed);
 	/* A page may be larger than what was asked for. */
@@ -316,8 +316,15 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 	struct heap_pool *pool = container_of(nb, struct heap_pool, oom);
 	unsigned long left = deferred_free_pages(pool->queue) +
 			     atomic_long_read(&pool->cache->nr_pages);
-	unsigned long *freed = data, n;
+	unsigned long unreported = 0, *freed = data, n;
 	int nid;
+
+	if (jiffies - pool->oom_last > HZ)
+		pool->oom_since = jiffies;
+	pool->oom_last = jiffies;
+	/* As long as memory is reported as freed, the task retries and nobody is killed. */
+	if (jiffies - pool->oom_since > OOM_TICKS)
+		freed = &unreported;
 
 	for_each_node_state(nid, N_MEMORY) {
 		/* Freeing memory of a node that the task may not use does not help it. */

@@ -40,7 +40,7 @@ struct heap_sgl {
 	struct scatterlist first[];
 };
 
-/* With this many entries, enough for 120 MiB, a heap's structure fits into a page. */
+/* With this many entries, enough for 120 MiB, a buffer's structure fits into a page. */
 #define HEAP_SGL_FIRST_MAX	(SG_MAX_SINGLE_ALLOC - 8)
 
 int heap_sgl_chain(struct heap_sgl *sgl);

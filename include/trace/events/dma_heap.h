@@ -34,9 +34,9 @@ TRACE_EVENT(dma_heap_alloc,
 );
 
 /**
- * dma_heap_reclaim - memory was freed for reclaim
+ * dma_heap_reclaim - reclaim, or a write to drain, asked for memory
  * @heap:	name
- * @nid:	node that is short of memory
+ * @nid:	node whose memory was asked for
  * @nr_pages:	base pages asked for
  * @queued:	freed from the queue of closed buffers, unzeroed
  * @cached:	freed from the cache

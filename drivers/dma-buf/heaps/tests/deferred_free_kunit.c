@@ -308,7 +308,7 @@ static void test_behind(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, queue->behind);
 }
 
-/* The thread works on what was queued for a tick, and on all of a half-full queue. */
+/* The thread works on what was queued for a tick, and on all if more than half is full. */
 static void test_due(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -348,7 +348,7 @@ static bool close_and_look(struct kunit *test, unsigned int nr)
 	return armed;
 }
 
-/* The thread starts a little later, or at once when the queue is more than half full. */
+/* The thread starts a little later, or at once when the queue becomes more than half full. */
 static void test_start(struct kunit *test)
 {
 	heap_test.queue->limit = 20;

@@ -239,7 +239,7 @@ static void expect_used(struct kunit *test, unsigned int i, unsigned int used)
 	KUNIT_EXPECT_EQ(test, used, heap_bin_used(test_bin(i)));
 }
 
-/* Pages count as used for a while, as many as were taken at one time at most. */
+/* For a while, as many pages count as used as were taken at any one time. */
 static void test_used(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;

@@ -246,9 +246,7 @@ static void use_and_free(struct kunit *test, unsigned long nr_pages)
 static unsigned long scan(enum heap_shrinker which, unsigned long nr_pages)
 {
 	struct shrink_control sc = { .nid = heap_test.nid, .nr_to_scan = nr_pages };
-	unsigned long freed;
-
-	freed = heap_pool_shrinker_scan(heap_test.pool->shrinkers[which], &sc);
+	unsigned long freed = heap_pool_shrinker_scan(heap_test.pool->shrinkers[which], &sc);
 
 	return freed == SHRINK_STOP ? 0 : freed;
 }
@@ -298,7 +296,7 @@ static void test_reuse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, param->method == HEAP_ZERO_VMAP, heap_test.nr_maps > 0);
 }
 
-/* When the thread is behind, all buffers but the first get queued pages. */
+/* The first buffer that finds others queued gets new memory; later ones get queued pages. */
 static void test_behind(struct kunit *test)
 {
 	struct list_head *buffers = &heap_test.queue->buffers;
@@ -466,18 +464,18 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 /* Before an OOM kill all that is held is freed, on every node that the task may use. */
 static void test_oom(struct kunit *test)
 {
-	struct notifier_block *oom = &heap_test.pool->oom;
+	struct heap_pool *pool = heap_test.pool;
+	struct notifier_block *oom = &pool->oom;
 	nodemask_t __maybe_unused none = NODE_MASK_NONE;
 	unsigned long freed = 1, held = 0;
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		heap_pool_free(heap_test.pool,
-			       heap_test_buffer(test, nid, LARGES, 1, false));
+		heap_pool_free(pool, heap_test_buffer(test, nid, LARGES, 1, false));
 		heap_test_fetch(nid, MEDIUMS, 2);
 		held += LARGE + 2 * MEDIUM;
 	}
-	/* Some pages count as used, and the newest buffer is on the first node. */
+	/* Some pages count as used, and the newest buffer is on the task's node. */
 	heap_test_close(test, MEDIUMS, 1, true);
 #ifdef CONFIG_CPUSETS
 	/* No node is in the cpuset of the task. */
@@ -486,6 +484,11 @@ static void test_oom(struct kunit *test)
 	swap(current->mems_allowed, none);
 	KUNIT_EXPECT_EQ(test, 1UL, freed);
 #endif
+	oom->notifier_call(oom, 0, &freed);
+	KUNIT_EXPECT_EQ(test, 1 + held, freed);
+	/* After many retries memory is still freed, but no longer reported. */
+	pool->oom_since -= OOM_TICKS + 1;
+	heap_test_close(test, MEDIUMS, 1, true);
 	oom->notifier_call(oom, 0, &freed);
 	KUNIT_EXPECT_EQ(test, 1 + held, freed);
 	heap_test_expect(test, 0, 0);

@@ -228,8 +228,10 @@ int main(int argc, char **argv)
 	for (role = 0; role < ARRAY_SIZE(roles); role++) {
 		for (me = 1; me <= roles[role].nr; me++) {
 			pid = fork_child();
-			if (pid)
+			if (pid) {
+				died += pid < 0;
 				continue;
+			}
 			roles[role].run(me);
 			_exit(0);
 		}

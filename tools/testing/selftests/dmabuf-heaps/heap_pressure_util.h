@@ -42,9 +42,8 @@ static inline void drop(struct bufs *b, int keep)
 static inline int hold_and_drop(int heap, long long bytes, size_t len)
 {
 	struct bufs b = {};
-	int ret;
+	int ret = hold(heap, &b, bytes, len);
 
-	ret = hold(heap, &b, bytes, len);
 	drop(&b, 0);
 	return ret;
 }

@@ -46,9 +46,8 @@ TEST_F_TIMEOUT(uapi, bad_arguments, 60)
 TEST_F_TIMEOUT(uapi, size_and_flags, 60)
 {
 	size_t page = PAGE_BYTES;
-	int buf;
+	int buf = heap_alloc(self->heap, 1);
 
-	buf = heap_alloc(self->heap, 1);
 	ASSERT_LE(0, buf);
 	EXPECT_EQ(page, buf_size(buf));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(buf, F_GETFD));
@@ -77,9 +76,8 @@ TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 	size_t page = PAGE_BYTES, first, nr, i;
 	unsigned int rnd = 3, round;
 	unsigned long *p, *w;
-	int buf, wrong;
+	int buf = heap_alloc(self->heap, pages * page), wrong;
 
-	buf = heap_alloc(self->heap, pages * page);
 	ASSERT_LE(0, buf);
 	p = buf_map(buf, pages * page);
 	ASSERT_NE(NULL, p);
@@ -115,11 +113,10 @@ TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 /* When only mappings are left, they keep the pages from the next owner. */
 TEST_F_TIMEOUT(uapi, outlives_descriptors, 60)
 {
-	int heap, buf, status;
+	int heap = heap_open(), buf, status;
 	pid_t pid;
 	char *p;
 
-	heap = heap_open();
 	ASSERT_LE(0, heap);
 	buf = heap_alloc(heap, MIB);
 	close(heap);
