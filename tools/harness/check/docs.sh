@@ -9,8 +9,7 @@
 #
 # htmldocs of all of driver-api takes minutes.  So of the kernel's documents only those that
 # the series touches are read, and the tables of contents that name them; what these miss
-# then is not a finding.  Promises: once graft.sh has put our files into the kernel tree,
-# nothing is written there.
+# then is not a finding.  Promises: in the kernel tree only graft.sh writes.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux

@@ -17,8 +17,7 @@ read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname 
 cross=
 
 cache=$CACHE/distro
-# What the makefiles of the headers run.  The headers come without their dependencies, which
-# include the kernel's image.
+# What the headers' makefiles run; among the headers' dependencies is the kernel's image.
 tools="make binutils dash bash coreutils sed grep mawk findutils perl-base pahole libssl3t64
 	gcc-14 gcc-14-aarch64-linux-gnu"
 

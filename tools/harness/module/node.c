@@ -29,8 +29,7 @@ const char *dma_heap_get_name(struct dma_heap *heap)
 
 static int node_open(struct inode *inode, struct file *file)
 {
-	file->private_data = container_of(file->private_data, struct dma_heap,
-					  misc);
+	file->private_data = container_of(file->private_data, struct dma_heap, misc);
 
 	return nonseekable_open(inode, file);
 }
@@ -44,8 +43,7 @@ static struct dma_buf *node_allocate(struct dma_heap *heap,
 	    data->heap_flags & ~DMA_HEAP_VALID_HEAP_FLAGS || !len)
 		return ERR_PTR(-EINVAL);
 
-	return heap->info.ops->allocate(heap, len, data->fd_flags,
-					data->heap_flags);
+	return heap->info.ops->allocate(heap, len, data->fd_flags, data->heap_flags);
 }
 
 static long node_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

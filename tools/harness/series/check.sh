@@ -123,9 +123,8 @@ make_and_look() {
 		[ "$code" = 0 ] || tail -n 5 "$log"
 }
 
-# lost CONFIG: symbols that were asked for but are not set, so their code was not built.
-# Also symbols that are set although their dependencies are not.  Of two lines for a symbol
-# the last counts.
+# lost CONFIG: symbols that were asked for but are not set, so their code was not built, and
+# symbols that are set although their dependencies are not.  A symbol's last line counts.
 lost() {
 	local unmet='no symbol'
 	case $1 in

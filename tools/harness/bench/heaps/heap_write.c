@@ -51,8 +51,7 @@ static int write_set(void *data, u64 fd)
 		start = ktime_get_ns();
 		write_lines(table);
 		write_ns = ktime_get_ns() - start;
-		dma_buf_unmap_attachment_unlocked(attachment, table,
-						  DMA_TO_DEVICE);
+		dma_buf_unmap_attachment_unlocked(attachment, table, DMA_TO_DEVICE);
 	}
 	if (!IS_ERR(attachment))
 		dma_buf_detach(dmabuf, attachment);

@@ -5,7 +5,7 @@
  *
  * Allocations fail with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs
  * files, which faults_available() looks for. What is switched on here stays on until
- * faults_off() is called, for whatever the tasks do meanwhile.
+ * faults_on(0) is called, for whatever the tasks do meanwhile.
  */
 #ifndef HEAP_GUEST_UTIL_H
 #define HEAP_GUEST_UTIL_H
@@ -58,12 +58,6 @@ static inline bool faults_available(void)
 	       !access("/proc/self/fail-nth", W_OK);
 }
 
-static inline int faults_probability(unsigned int percent)
-{
-	return write_number(FAULT_SLAB "probability", percent) |
-	       write_number(FAULT_PAGE "probability", percent);
-}
-
 /*
  * Also fail allocations that the defaults spare, namely all that may sleep. A
  * @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share of them
@@ -89,12 +83,8 @@ static inline int faults_on(unsigned int percent)
 
 	for (i = 0; i < ARRAY_SIZE(settings); i++)
 		ret |= write_text(settings[i][0], settings[i][1]);
-	return ret | faults_probability(percent);
-}
-
-static inline void faults_off(void)
-{
-	faults_probability(0);
+	return ret | write_number(FAULT_SLAB "probability", percent) |
+	       write_number(FAULT_PAGE "probability", percent);
 }
 
 /* Make the share set by faults_on() fail in task @pid, or stop that */

@@ -62,8 +62,7 @@ FIXTURE_SETUP(cache)
 	if (self->device < 0)
 		SKIP(return, "no %s", device);
 	ASSERT_EQ(0, posix_fadvise(self->device, 0, 0, POSIX_FADV_RANDOM));
-	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
-				  sizeof(self->reserves)));
+	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves, sizeof(self->reserves)));
 	ASSERT_EQ(0, replace_text(LRU_GEN, variant->lru_gen, self->lru_gen,
 				  sizeof(self->lru_gen)));
 	drop_kernel_caches("3");

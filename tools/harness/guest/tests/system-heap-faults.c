@@ -46,7 +46,7 @@ FIXTURE_SETUP(faults)
 
 FIXTURE_TEARDOWN(faults)
 {
-	faults_off();
+	faults_on(0);
 	close(self->nth);
 	heap_end(_metadata, &self->params, self->heap);
 	EXPECT_EQ(0, missing_memory(self->known));

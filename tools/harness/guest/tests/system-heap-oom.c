@@ -32,7 +32,7 @@ FIXTURE(oom)
 	struct heap_params params;
 	char reserves[32];
 	pid_t thread;
-	int nice, heap;
+	int heap;
 };
 
 FIXTURE_VARIANT(oom)
@@ -72,19 +72,17 @@ FIXTURE_SETUP(oom)
 		SKIP(return, "too much memory to touch");
 	self->thread = heap_thread();
 	ASSERT_LT(0, self->thread);
-	self->nice = getpriority(PRIO_PROCESS, self->thread);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, shared);
-	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves,
-				  sizeof(self->reserves)));
+	ASSERT_EQ(0, replace_text(RESERVES, "4096", self->reserves, sizeof(self->reserves)));
 	if (variant->queued)
 		ASSERT_EQ(0, setpriority(PRIO_PROCESS, self->thread, 19));
 }
 
 FIXTURE_TEARDOWN(oom)
 {
-	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->thread, self->nice));
+	EXPECT_EQ(0, setpriority(PRIO_PROCESS, self->thread, 0));
 	EXPECT_EQ(0, write_text(RESERVES, self->reserves));
 	heap_end(_metadata, &self->params, self->heap);
 }

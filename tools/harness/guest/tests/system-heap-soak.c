@@ -180,8 +180,7 @@ static void change(unsigned int me)
 	if (heap_params_save(&p))
 		return;
 	while (!stopping()) {
-		heap_set_param_text("zero_method", next_random(&rnd) % 4 ?
-				    "vmap" : "direct");
+		heap_set_param_text("zero_method", next_random(&rnd) % 4 ? "vmap" : "direct");
 		heap_set_limits(next_random(&rnd) % 4 ? p.pool_limit_mb :
 				next_random(&rnd) % 32,
 				next_random(&rnd) % 4 ? p.queue_limit_mb :
@@ -243,7 +242,7 @@ int main(int argc, char **argv)
 		died += status != 0;
 	if (fig->faults) {
 		faults_for(heap_thread(), false);
-		faults_off();
+		faults_on(0);
 	}
 
 	heap_params_restore(&params);
