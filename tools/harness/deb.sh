@@ -7,7 +7,7 @@
 #   AUTHOR="Name <mail>"    their maintainer, by default the author of the last commit
 #   VERSION=1.2             by default the date of the last commit
 #
-# Promises: the same sources give the same packages to the last byte.
+# Promises: the same commit gives the same packages to the last byte.
 . "$(dirname "$0")/lib.sh"
 only_x86
 

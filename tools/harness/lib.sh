@@ -87,15 +87,15 @@ lock_file() {
 lock() { lock_file "$1" "$CACHE/$2.lock" "another run ($2)"; }
 
 # lock_tree DIR: keep others from the tree in DIR and its builds until this script ends;
-# scripts that it calls know.
+# scripts that it calls share the lock.
 lock_tree() {
 	[ "${TREE_LOCKED:-}" != "$1" ] || return 0
 	lock 8 "build-$(basename "$1")"
 	export TREE_LOCKED=$1
 }
 
-# own_tree DIR OWN: make OWN a tree like that in DIR, of hard links: graft.sh and git
-# replace files and write into none.
+# own_tree DIR OWN: make OWN a tree like that in DIR, of hard links.  That is safe: graft.sh
+# and git replace files, and never write to them in place.
 own_tree() {
 	[ ! -f "$2/version" ] || return 0
 	need_space 1500 "a kernel tree of its own"
@@ -137,7 +137,7 @@ lock_out() {
 }
 
 # "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same compilers
-# (others would rebuild all that they made), and such that the same sources give the same
+# (a different one would rebuild everything), and such that the same sources give the same
 # kernel wherever and whenever.  Our variables (make help) stay out.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS

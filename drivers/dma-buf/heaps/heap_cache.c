@@ -339,7 +339,7 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 	source = page_pool_create(&params);
 	if (IS_ERR(source))
 		return false;
-	/* The node has no more pages of this order. */
+	/* No more pages of this order fit into the node's memory. */
 	params.pool_size = clamp(node_present_pages(bin->nid) >> bin->order,
 				 STORE_MIN, STORE_MAX);
 	store = page_pool_create(&params);

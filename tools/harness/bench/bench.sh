@@ -15,7 +15,7 @@
 #                both by the working tree's programs, and print the difference
 . "$(dirname "$0")/../lib.sh"
 
-# What the files of all that is measured are called, of this kernel.
+# The name of the file with this kernel's figures, without .json.
 bench_name() { echo "bench-$(cut -d. -f1,2 "$OUT/bench/version")${cross:+-$ARCH}"; }
 
 # bench_boot RUN OPTION...: run heap-bench with the OPTIONs in a guest; sets report.

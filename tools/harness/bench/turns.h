@@ -118,8 +118,8 @@ static void sleep_off_tick(void)
 
 /*
  * Wait until the thread has zeroed the queue, and sleeps. On the deterministic
- * machine time spent asleep costs nothing. It is the same for every heap: in real time
- * the state of caches is a good part.
+ * machine time spent asleep costs nothing. Every heap is given the same time: in real
+ * time the state of the CPU's caches is a good part of the cost.
  */
 static void caught_up(void)
 {

@@ -110,7 +110,7 @@ distro_kernel() {
 	esac
 }
 
-# other NAME VARIABLE... SCRIPT [ARGUMENT...]: another one that counts, in $logs/NAME.log.
+# other NAME VARIABLE... SCRIPT [ARGUMENT...]: add the counts of another script, logged in $logs/NAME.log.
 other() {
 	local log=$logs/$1.log last started=$SECONDS
 	mkdir -p "$logs"

@@ -17,11 +17,11 @@
 #   kernel [not] NAME         only for this kernel, or for all others (default: any)
 #   replace | before | after  followed by the anchor, lines that start with "|"
 #   cut                       drop the anchor, and what follows up to "until"
-#   until                     a second anchor, the first such lines after the cut's,
-#                             which stay; without it the anchor alone is cut, with
-#                             no lines all that follows
-#   every                     replace the anchor wherever it is, to the end of a
-#                             line, once or more in all the files together
+#   until                     followed by a second anchor, before which the cut ends;
+#                             without it only the first anchor is cut, and without
+#                             lines after it the rest of the file, too
+#   every                     replace the anchor wherever a line ends with it, which
+#                             must be so once or more in all the files together
 #   append                    at the end of the file, no anchor
 #   with                      followed by the new text, lines that start with "|"
 #   fragment PATH             the new text is this file of the repository, without

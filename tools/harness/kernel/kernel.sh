@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh NAME...: make the kernels NAME (of kernels.config: bench, debug, rt)
-# with this repository's files in it, and the programs that run in their guests.
+# kernel.sh NAME...: make the kernels NAME (sections of kernels.config, such as debug) with
+# this repository's files in them, and the programs that run in their guests.
 # For each NAME, out/NAME/ then has its image and bin/; the path of the last
 # image is printed.  android has no bin/: distro/debian-kernel.sh makes both.
 #

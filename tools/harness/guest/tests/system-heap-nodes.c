@@ -110,8 +110,8 @@ TEST_F_TIMEOUT(nodes, own_pools, 60)
 }
 
 /*
- * The task's own node has cached pages, but memory must come from the other one. The
- * thread caches other pages of that node in place of those.
+ * The task's own node has cached pages, but memory must come from the other one. When
+ * the buffer is closed, the thread caches pages of the other node in place of its own.
  */
 static void expect_from_1(struct __test_metadata *_metadata, struct _test_data_nodes *self)
 {
