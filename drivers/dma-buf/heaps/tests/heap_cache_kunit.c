@@ -398,30 +398,27 @@ static void test_make_room_node(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0U, theirs[SMALLS].cached);
 }
 
-#define USER_PAGES	24U
+#define USER_PAGES	12U
 
 static int user_fn(void *data)
 {
 	const struct cache_param *param = data;
 	struct scatterlist sg[USER_PAGES];
-	struct page *taken[USER_PAGES];
 	unsigned int round, nr, n;
 
 	for (round = 0; !kthread_should_stop(); round++) {
 		nr = heap_cache_take(heap_test.cache, heap_test.nid, param->i, sg,
 				     round % USER_PAGES + 1);
-		for (n = 0; n < nr; n++) {
-			taken[n] = sg_page(sg + n);
-			heap_test_stamp(taken[n], 0, (unsigned long)current);
-		}
+		for (n = 0; n < nr; n++)
+			heap_test_stamp(sg_page(sg + n), 0, (unsigned long)current);
 		cond_resched();
 		for (n = 0; n < nr; n++)
-			heap_test_stamp(taken[n], (unsigned long)current, 0);
+			heap_test_stamp(sg_page(sg + n), (unsigned long)current, 0);
 
 		if (round % 64 == 63)
 			shrink(3, true);
 		for (n = 0; n < nr; n++)
-			heap_cache_put(heap_test.cache, taken[n]);
+			heap_cache_put(heap_test.cache, sg_page(sg + n));
 		cond_resched();
 	}
 
