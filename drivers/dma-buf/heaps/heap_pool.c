@@ -5,6 +5,7 @@
 #include <linux/export.h>
 #include <linux/ktime.h>
 #include <linux/memcontrol.h>
+#include <linux/mempolicy.h>
 #include <linux/module.h>
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
@@ -23,12 +24,6 @@
 /* High orders are opportunistic: no reclaim, no retry, no warning. */
 #define HIGH_ORDER_GFP	(((GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			   __GFP_NORETRY) & ~__GFP_RECLAIM) | __GFP_COMP)
-
-/*
- * When reclaim has failed for this long, the task cannot use what the heap frees, for
- * instance because its mempolicy forbids the node.
- */
-#define OOM_TICKS	(30 * HZ)
 
 static gfp_t heap_pool_gfp(unsigned int i)
 {
@@ -305,6 +300,19 @@ static unsigned long heap_pool_shrinker_scan(struct shrinker *shrinker,
 	return freed ?: SHRINK_STOP;
 }
 
+/* Whether freeing memory of the node helps the task. */
+static bool heap_pool_may_use(int nid)
+{
+#ifdef CONFIG_NUMA
+	struct mempolicy *policy = current->mempolicy;
+
+	if (policy && policy->mode == MPOL_BIND && !node_isset(nid, policy->nodes))
+		return false;
+#endif
+
+	return node_isset(nid, cpuset_current_mems_allowed);
+}
+
 /*
  * Reclaim ignores reclaimable kernel memory when it decides to give up. With
  * many tasks, the notifier may run while much memory is still cached and queued.
@@ -316,19 +324,12 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 	struct heap_pool *pool = container_of(nb, struct heap_pool, oom);
 	unsigned long left = deferred_free_pages(pool->queue) +
 			     atomic_long_read(&pool->cache->nr_pages);
-	unsigned long unreported = 0, *freed = data, n;
+	unsigned long *freed = data, n;
 	int nid;
 
-	if (jiffies - pool->oom_last > HZ)
-		pool->oom_since = jiffies;
-	pool->oom_last = jiffies;
-	/* As long as memory is reported as freed, the task retries and nobody is killed. */
-	if (jiffies - pool->oom_since > OOM_TICKS)
-		freed = &unreported;
-
 	for_each_node_state(nid, N_MEMORY) {
-		/* Freeing memory of a node that the task may not use does not help it. */
-		if (!node_isset(nid, cpuset_current_mems_allowed))
+		/* If memory is freed that it cannot use, the task retries for ever. */
+		if (!heap_pool_may_use(nid))
 			continue;
 		while (left && (n = heap_pool_shrink(pool, nid, left, true))) {
 			*freed += n;

@@ -40,8 +40,6 @@ enum heap_shrinker { HEAP_IDLE, HEAP_USED, HEAP_NR_SHRINKERS };
  * @queue:	closed buffers
  * @shrinkers:	free idle pages, and pages used lately
  * @oom:	frees the queue and the cache before an OOM kill
- * @oom_since:	start of the present series of calls of @oom, in jiffies
- * @oom_last:	when @oom was last called, in jiffies
  * @hits:	pages found in @cache, by index into heap_orders
  * @misses:	pages not found in @cache, by index into heap_orders
  * @reclaimed:	base pages freed by @shrinkers and @oom
@@ -52,8 +50,6 @@ struct heap_pool {
 	struct deferred_free *queue;
 	struct shrinker *shrinkers[HEAP_NR_SHRINKERS];
 	struct notifier_block oom;
-	unsigned long oom_since;
-	unsigned long oom_last;
 	atomic_long_t hits[HEAP_NR_ORDERS];
 	atomic_long_t misses[HEAP_NR_ORDERS];
 	atomic_long_t reclaimed;
