@@ -6,11 +6,11 @@
 # tree itself (linux/) that directory holds the full version (version), and the package's
 # name and version (package).
 #
-# fetch.sh few: only those files of the source that the series changes and the tests
-# take; the directory that is printed has them in linux/, as above.
+# fetch.sh few: only those files of the source that the series changes or the tests
+# need; they are in linux/ of the printed directory.
 #
 # Promises: what is half downloaded or half unpacked is never used; a package that was
-# fetched before is used when the mirror cannot be reached, and that is said.
+# fetched before is used, with a message, when the mirror cannot be reached.
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
 
@@ -36,8 +36,7 @@ get_newer() {
 	deb=$debs/$file
 }
 
-# unpack_kernel DIR MIB [PATH...]: its files, or those of the PATHs that it has, into
-# DIR/linux.
+# unpack_kernel DIR MIB [PATH...]: unpack $deb, or those PATHs that it has, into DIR/linux.
 unpack_kernel() {
 	local tmp=$1.tmp said paths=("${@:3}")
 	need_space "$2" "unpacking a kernel"
@@ -60,10 +59,10 @@ unpack_kernel() {
 few_paths() {
 	awk '$1 == "file" { for (i = 2; i <= NF; i++) print $i }' \
 		"$HARNESS/kernel/series.edit" "$TOP/drivers/dma-buf/heaps/system_heap.edit"
-	printf '%s\n' Makefile usr/gen_init_cpio.c tools/testing/selftests/{kselftest.h,kselftest_harness.h,dmabuf-heaps}
+	printf '%s\n' Makefile LICENSES usr/gen_init_cpio.c tools/testing/selftests/{kselftest.h,kselftest_harness.h,dmabuf-heaps}
 }
 
-# For a few files a newer kernel does as well: they change little.
+# For a few files a newer kernel will do: they change little.
 get_newest() {
 	local newest
 	newest=$(apt_private apt-cache pkgnames linux-source- | grep '^linux-source-[7-9]\.' | sort -V | tail -n 1)
