@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of the queue: its order, limit and counts, what happens to the pages,
- * and that the thread processes every queued buffer
+ * KUnit tests of the queue: buffers leave in order, its limit and counts hold, and the
+ * thread processes every buffer
  */
 #include "heap_kunit.h"
 
@@ -120,7 +120,7 @@ static void test_nodes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 1L, atomic_long_read(&queued[heap_test.nid]));
 		KUNIT_EXPECT_EQ(test, 2L, atomic_long_read(&queued[heap_test.other]));
 	}
-	/* Only pages of the node are reused. */
+	/* Only pages of the task's node are reused. */
 	reuse(test, SMALLS, 3, 1);
 	reuse(test, SMALLS, 3, 0);
 	expect_queued(test, 2, 1);
@@ -149,7 +149,7 @@ static void test_unowned(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, bins[LARGES].cached, 5U);
 
-	/* Each is replaced once. */
+	/* Replacing a large page fetches no small ones, and zeroes nothing. */
 	nr_small = bins[SMALLS].cached;
 	heap_test_close(test, LARGES, 1, false);
 	heap_test_run();
@@ -157,7 +157,7 @@ static void test_unowned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0L, atomic_long_read(&heap_test.queue->zeroed));
 }
 
-/* Pages of a buffer that the limit allows are zeroed and cached, the others freed. */
+/* Of a buffer's pages, those within the limit are zeroed and cached, the rest freed. */
 static void test_no_room(struct kunit *test)
 {
 	heap_test.cache->limit = LARGE + 1;
@@ -172,7 +172,7 @@ static bool fail(struct kunit *test)
 	return false;
 }
 
-/* Only pages that could not be zeroed are freed. */
+/* If a batch cannot be zeroed, its pages are freed. The next batch is cached. */
 static void test_map_fails(struct kunit *test)
 {
 	/* Medium pages of the first batch; with pages of 64 KiB it has none. */
@@ -251,7 +251,7 @@ static void test_poisoned(struct kunit *test)
 	}
 }
 
-/* Pages of the newest buffer are reused if they have the order and nobody holds them. */
+/* Pages of the newest buffer are reused if their order matches and nobody else holds them. */
 static void test_reuse(struct kunit *test)
 {
 	struct heap_sgl *sgl;
@@ -286,7 +286,7 @@ static void test_reuse(struct kunit *test)
 	expect_queued(test, 0, 0);
 }
 
-/* Allocations get new memory once, then queued pages, until few are reused. */
+/* A miss sets @behind if pages are queued. Fewer than two reused buffers clear it. */
 static void test_behind(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -308,7 +308,7 @@ static void test_behind(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, queue->behind);
 }
 
-/* The thread works on what was queued for a tick, and on all if more than half is full. */
+/* Pages queued for a whole tick are due; all are if the queue is more than half full. */
 static void test_due(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;
@@ -453,7 +453,7 @@ static void test_concurrent(struct kunit *test)
 	heap_test_start(test, reuse_fn, NULL);
 	let_thread_run(deferred_free_work);
 	for (i = 0; i < 300; i++) {
-		/* The thread does not fetch meanwhile: a bin owns all of them. */
+		/* A bin owns all these pages, so only this task fetches. */
 		heap_test_close(test, MEDIUMS, i % 7 + 1, true);
 		if (i % 8 == 7)
 			usleep_range(100, 500);

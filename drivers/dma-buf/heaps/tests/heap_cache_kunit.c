@@ -38,7 +38,7 @@ static void take(struct kunit *test, unsigned int i, unsigned int nr)
 {
 	unsigned int n, taken = 0;
 
-	/* With @nr 0, expect that there is none. */
+	/* If @nr is 0, ask for one page and expect none. */
 	do {
 		n = heap_cache_take(heap_test.cache, heap_test.nid, i, sgs + taken,
 				    nr - taken ?: 1);
@@ -85,7 +85,7 @@ static void expect_bins(struct kunit *test, unsigned int larges,
 	KUNIT_EXPECT_EQ(test, smalls, test_bin(SMALLS)->cached);
 }
 
-/* Fetched pages are cached, zeroed, and taken once. What was put is taken again. */
+/* Fetched pages are cached, zeroed, and taken once. Pages that were put back are taken again. */
 static void test_fetch(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;
@@ -96,7 +96,7 @@ static void test_fetch(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, shrink(1, true));
 	expect_bin(test, i, 0, 0);
 
-	/* What the page allocator hands out next is not zeroed. */
+	/* Leave dirty pages for the page allocator to hand out next. */
 	for (n = 0; n < param->nr; n++) {
 		pages[n] = heap_test_page(test, heap_test.nid, i);
 		heap_test_dirty(pages[n]);
@@ -154,7 +154,7 @@ static void test_held(struct kunit *test)
 	expect_bin(test, i, left + 1, 0);
 }
 
-/* A poisoned page is not handed out. The page allocator does not get a large one. */
+/* A poisoned page is not handed out. The page allocator gets it only if its order is 0. */
 static void test_poisoned(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;
@@ -171,7 +171,7 @@ static void test_poisoned(struct kunit *test)
 	poisoned = page + compound_nr(page) - 1;
 	put(4);
 	heap_test_poison(poisoned, true);
-	/* So that the test can look at it afterwards. */
+	/* Hold the page, so that the test can look at it afterwards. */
 	get_page(page);
 	KUNIT_EXPECT_EQ(test, 3U, heap_cache_take(heap_test.cache, heap_test.nid, i,
 						  sgs, MAX_PAGES));
@@ -189,7 +189,7 @@ static void test_poisoned(struct kunit *test)
 	expect_bin(test, i, 0, 0);
 }
 
-/* There is room for all that may be cached. The rest is freed. */
+/* The store has room for STORE_MAX pages. Further ones are freed. */
 static void test_full(struct kunit *test)
 {
 	struct heap_bin *bin = test_bin(SMALLS);
@@ -217,7 +217,7 @@ static struct page *take_nothing(struct heap_bin *bin)
 	return NULL;
 }
 
-/* The page_pool has less than was counted. */
+/* The page_pool has fewer pages than the bin counts. */
 static void test_take_fails(struct kunit *test)
 {
 	fetch(LARGES, 2);
@@ -239,7 +239,7 @@ static void expect_used(struct kunit *test, unsigned int i, unsigned int used)
 	KUNIT_EXPECT_EQ(test, used, heap_bin_used(test_bin(i)));
 }
 
-/* For a while, as many pages count as used as were taken at any one time. */
+/* For a while, the most pages taken at one time count as used. */
 static void test_used(struct kunit *test)
 {
 	const struct cache_param *param = test->param_value;
@@ -350,7 +350,7 @@ static void test_make_room(struct kunit *test)
 	expect_bins(test, 0, 1, 0);
 }
 
-/* Larger pages make room for smaller ones, but only idle ones do. */
+/* Only idle larger pages make room for smaller ones. */
 static void test_make_room_idle(struct kunit *test)
 {
 	struct heap_cache *cache = heap_test.cache;
@@ -368,7 +368,7 @@ static void test_make_room_idle(struct kunit *test)
 	expect_bins(test, 1, 0, 0);
 }
 
-/* A node that has less than its share gets it. */
+/* A node with less than its share gets room from one with more. */
 static void test_make_room_node(struct kunit *test)
 {
 	struct heap_cache *cache = heap_test.cache;
@@ -391,7 +391,7 @@ static void test_make_room_node(struct kunit *test)
 	cache->limit = 5 * LARGE;
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 3U, theirs->cached);
-	/* Single pages come in bulk. */
+	/* page_pool allocates single pages in bulk, so the room must be for a bulk. */
 	cache->limit += HEAP_TEST_BULK;
 	heap_test_fetch(heap_test.other, SMALLS, HEAP_TEST_BULK);
 	KUNIT_EXPECT_TRUE(test, make_room(test, SMALLS, 0));
@@ -448,7 +448,7 @@ void heap_test_destroy_bin(struct kunit *test, struct heap_bin *bin)
 	unsigned int inflight = heap_cache_inflight(bin);
 
 	KUNIT_EXPECT_EQ(test, 0U, inflight);
-	/* page_pool_destroy() would wait forever for pages in use. */
+	/* page_pool_destroy() would retry forever while pages are in use. */
 	if (!bin->source || inflight)
 		return;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What the KUnit suites of the pooled system heap share
+ * Helpers shared by the KUnit suites of the pooled system heap
  *
  * The thread of the test's pool does nothing until a test lets it run. Most tests call
  * its functions instead.
@@ -24,10 +24,10 @@
 #define MEDIUM		16UL
 enum { LARGES, MEDIUMS, SMALLS };
 
-/* Pages of order 0 that page_pool gets at a time. A bulk allocation needs per-CPU lists. */
+/* Pages of order 0 that page_pool gets at a time. Only SMP allocates in bulk. */
 #define HEAP_TEST_BULK	(IS_ENABLED(CONFIG_SMP) ? PP_ALLOC_CACHE_REFILL : 1)
 
-/* What a test works with. */
+/* State of the running test. */
 struct heap_test {
 	struct heap_pool *pool;
 	struct heap_cache *cache;

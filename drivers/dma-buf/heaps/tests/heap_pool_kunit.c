@@ -54,7 +54,7 @@ static long reclaimable(int nid)
 	return nr_pages;
 }
 
-/* Expect this much to be held, and accounted on its nodes. */
+/* Expect @queued and @cached base pages, accounted on their nodes. */
 void heap_test_expect(struct kunit *test, unsigned long queued,
 		      unsigned long cached)
 {
@@ -201,7 +201,7 @@ void heap_test_exit(struct kunit *test)
 	kthread_cancel_delayed_work_sync(&pool->queue->work);
 	kthread_destroy_worker(pool->queue->worker);
 	deferred_free_shrink(pool->queue, ULONG_MAX);
-	/* Complains about buffers that were not freed. */
+	/* kmem_cache_destroy() complains about buffers that were not freed. */
 	kmem_cache_destroy(heap_test.buffers);
 	for_each_node_state(nid, N_MEMORY) {
 		heap_cache_shrink(pool->cache, nid, ULONG_MAX, true);
@@ -251,7 +251,7 @@ static unsigned long scan(enum heap_shrinker which, unsigned long nr_pages)
 	return freed == SHRINK_STOP ? 0 : freed;
 }
 
-/* Expect what the shrinkers count. Reclaim scans half of what the first one counts. */
+/* Expect the shrinkers to count these pages. Reclaim scans half of what the first counts. */
 static void expect_counts(struct kunit *test, unsigned long idle, unsigned long used)
 {
 	struct shrink_control sc = { .nid = heap_test.nid };
@@ -309,7 +309,7 @@ static void test_behind(struct kunit *test)
 	use_and_free(test, nr);
 	KUNIT_EXPECT_EQ(test, nr, atomic_long_read(reused));
 
-	/* Pages that another process has closed come before new memory as well. */
+	/* Pages of another process's buffer come before new memory, too. */
 	list_last_entry(buffers, struct heap_sgl, node)->closed_by = 0;
 	use_and_free(test, nr);
 	KUNIT_EXPECT_EQ(test, 2 * nr, atomic_long_read(reused));
@@ -321,7 +321,7 @@ static struct page *new_small_page(unsigned int i)
 	return heap_orders[i] ? NULL : alloc_pages(LOW_ORDER_GFP, 0);
 }
 
-/* The page allocator has no large pages, but the queue has. */
+/* The page allocator has no large pages, but the queue does. */
 static void test_fragmented(struct kunit *test)
 {
 	use_and_free(test, 2 * LARGE);
@@ -342,7 +342,7 @@ static void test_limits(struct kunit *test)
 	heap_test_run();
 	heap_test_expect(test, 0, 4 * LARGE);
 
-	/* The thread runs and frees what is beyond the new limit. */
+	/* A new limit wakes the thread. Its work frees the pages beyond the limit. */
 	heap_pool_set_limits(pool, LARGE + 1, LARGE);
 	kthread_flush_worker(heap_test.queue->worker);
 	KUNIT_EXPECT_LE(test, 1, atomic_read(&heap_test.nr_runs));
@@ -361,7 +361,7 @@ static int no_chain(struct heap_sgl *sgl)
 	return -ENOMEM;
 }
 
-/* Allocate a buffer with room for three pages, which must fail. */
+/* Allocate into a buffer with room for three pages. Returns the error. */
 static int fail_alloc(struct kunit *test, unsigned long len)
 {
 	struct heap_sgl *sgl = heap_test_new_buffer(test, 4);
@@ -387,7 +387,7 @@ static void test_alloc_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, 8 * LARGE << PAGE_SHIFT));
 	heap_test_expect(test, 0, 2 * LARGE);
 
-	/* The limit may be lower now. */
+	/* Only pages within a lower limit are put back. */
 	heap_pool_set_limits(heap_test.pool, LARGE, QUEUE_PAGES);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, fail_alloc(test, 8 * LARGE << PAGE_SHIFT));
 	heap_test_expect(test, 0, LARGE);
@@ -399,7 +399,7 @@ static void test_alloc_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, misses, atomic_long_read(&heap_test.pool->misses[LARGES]));
 }
 
-/* Pages not taken lately are idle. Queued pages may replace taken ones. */
+/* Pages not taken lately are idle. Queued pages that replace taken ones count as used. */
 static void test_counts(struct kunit *test)
 {
 	struct heap_sgl *sgl;
@@ -461,7 +461,7 @@ static void test_reclaim_while_zeroing(struct kunit *test)
 	heap_test_expect(test, 0, batch);
 }
 
-/* Before an OOM kill all that is held is freed, on every node that the task may use. */
+/* Before an OOM kill the nodes that the task may use lose all cached and queued pages. */
 static void test_oom(struct kunit *test)
 {
 	struct heap_pool *pool = heap_test.pool;

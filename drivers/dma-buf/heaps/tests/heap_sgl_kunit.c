@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit tests of the pages of a buffer: what went into the scatterlist comes out of
- * it, whatever the number of segments
+ * KUnit tests of the pages of a buffer: those that went into the scatterlist come out
+ * of it, whatever the number of segments
  *
  * The tests do not access the memory of the pages, so they use struct pages without
  * memory.
@@ -70,7 +70,7 @@ static void test_sgl(struct kunit *test)
 	heap_sgl_init(sgl, param->first + 1);
 	fill(test, sgl, pages);
 
-	/* What devices see. */
+	/* Devices see all pages, in order. */
 	for_each_sgtable_sg(&sgl->table, sg, i) {
 		KUNIT_ASSERT_NOT_NULL(test, sg);
 		KUNIT_EXPECT_PTR_EQ(test, pages + i, sg_page(sg));
@@ -83,7 +83,7 @@ static void test_sgl(struct kunit *test)
 	if (last)
 		KUNIT_EXPECT_NULL(test, sg_next(last));
 
-	/* What the queue takes out again. */
+	/* The queue takes out the same pages. */
 	for (i = 0; i < param->nr; i++)
 		KUNIT_EXPECT_PTR_EQ(test, pages + i, heap_sgl_pop(sgl));
 	KUNIT_EXPECT_NULL(test, heap_sgl_pop(sgl));

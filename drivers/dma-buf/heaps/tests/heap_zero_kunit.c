@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * KUnit test of zeroing in batches: a failure is reported. The suite of the pool looks
- * at every byte of what was zeroed.
+ * KUnit test of zeroing in batches: a failure is reported. The suite of the pool checks
+ * every byte of zeroed pages.
  */
 #include "heap_kunit.h"
 

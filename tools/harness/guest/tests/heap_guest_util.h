@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers of the tests that stay here: make allocations in the kernel fail, enter
- * a cgroup, and find out whether memory is missing.
+ * Helpers of the tests that are not for upstream: make allocations in the kernel fail,
+ * enter a cgroup, and find out whether memory is missing.
  *
- * Allocations fail with CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their debugfs
- * files, which faults_available() looks for. What is switched on here stays on until
- * faults_on(0) is called, for whatever the tasks do meanwhile.
+ * To make allocations fail takes CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and their
+ * debugfs files, which faults_available() looks for.
  */
 #ifndef HEAP_GUEST_UTIL_H
 #define HEAP_GUEST_UTIL_H
@@ -59,9 +58,9 @@ static inline bool faults_available(void)
 }
 
 /*
- * Also fail allocations that the defaults spare, namely all that may sleep. A
- * @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share of them
- * fails in the tasks that faults_for() was called for.
+ * Fail even allocations that the defaults spare: those that may sleep, use highmem or are
+ * of order 0. A @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share
+ * of them fails in the tasks that faults_for() was called for.
  */
 static inline int faults_on(unsigned int percent)
 {
@@ -72,7 +71,7 @@ static inline int faults_on(unsigned int percent)
 		{ FAULT_PAGE "min-order", "0" },
 		{ FAULT_SLAB "task-filter", "Y" },
 		{ FAULT_PAGE "task-filter", "Y" },
-		/* No stack trace on the console for each of them */
+		/* No stack trace on the console for each failure */
 		{ FAULT_SLAB "verbose", "0" },
 		{ FAULT_PAGE "verbose", "0" },
 		{ FAULT_SLAB "times", "-1" },
@@ -113,7 +112,7 @@ static inline pid_t heap_thread(void)
 	return found;
 }
 
-/* Pages on per-CPU lists are free, but in no line of meminfo; in bytes */
+/* Bytes on per-CPU lists, which are free, but in no line of meminfo */
 static inline long long cpu_list_bytes(void)
 {
 	FILE *file = fopen("/proc/zoneinfo", "r");
@@ -130,9 +129,9 @@ static inline long long cpu_list_bytes(void)
 }
 
 /*
- * Memory that is free or that somebody accounts for, in bytes: what is missing
- * from it has leaked. Slabs are included: a debug kernel keeps freed objects;
- * leaked objects are for kmemleak to find.
+ * Memory that is free or that somebody accounts for, in bytes. If it shrinks, pages
+ * have leaked. Slabs are included, as a debug kernel keeps freed objects. kmemleak
+ * finds leaked ones.
  */
 static inline long long known_memory(void)
 {
@@ -151,12 +150,11 @@ static inline long long known_memory(void)
 }
 
 /*
- * How far known_memory() moves for reasons of its own. It is only asked to
- * notice a leak of pages that no counter of the heap knows; the heap's own
- * counters must be exact.
+ * How much known_memory() varies without a leak. It need only notice a leak of pages
+ * that no counter of the heap knows; the heap's own counters must be exact.
  *
- * KASAN keeps shadow pages for kernel mappings that are gone until these are
- * purged, an eighth of up to 96 MiB with 4 CPUs, and nobody accounts for them.
+ * KASAN keeps shadow pages of unmapped kernel ranges until these are purged. With
+ * 4 CPUs that is an eighth of up to 96 MiB, for which nobody accounts.
  * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
  */
 static inline long long known_memory_tolerance(void)
@@ -164,7 +162,7 @@ static inline long long known_memory_tolerance(void)
 	return access("/sys/kernel/debug/kmemleak", F_OK) ? 8 * MIB : 24 * MIB;
 }
 
-/* What is missing of @known memory for good, in bytes. RCU frees a little later. */
+/* Bytes of @known memory that stay missing. RCU frees a little later. */
 static inline long long missing_memory(long long known)
 {
 	double end = seconds() + 5;

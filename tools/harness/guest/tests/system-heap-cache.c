@@ -3,8 +3,8 @@
  * Page cache that is in use outlives idle pages of the pool, and the pool still works
  * when page cache fills all memory.
  *
- * Reads CACHE_DEV, a block device that needs no memory of its own, /dev/nvme0n1 if it
- * is not set.
+ * The test reads the block device CACHE_DEV, by default /dev/nvme0n1, which must need
+ * no memory of its own.
  *
  * Needs a machine to itself, with little memory and no swap.
  */
@@ -13,7 +13,7 @@
 /* With more memory this test takes too long */
 #define MAX_MEMORY	(1024 * MIB)
 
-/* Idle pages, and what the files leave free without them */
+/* Idle pages, and the memory that the files leave free if no page is cached */
 #define IDLE		(80 * MIB)
 #define SLACK		(40 * MIB)
 #define NR_PASSES	6
@@ -79,7 +79,7 @@ FIXTURE_TEARDOWN(cache)
 	heap_end(_metadata, &self->params, self->heap);
 }
 
-/* Read the first @size bytes. Returns how many the device has of them. */
+/* Read the first @size bytes. Returns how many of them were read. */
 static long long read_pass(int device, long long size)
 {
 	static char buf[256 * KIB];
@@ -92,7 +92,7 @@ static long long read_pass(int device, long long size)
 }
 
 struct passes {
-	long long refaults;	/* pages that were read once too often */
+	long long refaults;	/* pages read again after they were evicted */
 	double fastest;		/* seconds */
 };
 
@@ -180,7 +180,7 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 	}
 	hits = heap_hit_total() - hits;
 	TH_LOG("%lld %% of the pages came from the pool", hits * 100 / all);
-	/* It reads until it is killed. */
+	/* The child reads until it is killed. */
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
 	kill_child(pid);
 	/* A small queue caps this. With used and idle pages treated alike it was 3 %. */

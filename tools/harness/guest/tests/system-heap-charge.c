@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A buffer is charged to the cgroup that allocates it, whoever had its pages before.
+ * A buffer is charged to the cgroup of the task that allocates it, whichever task had its
+ * pages before.
  *
  * It stays charged until it is closed, not until it is zeroed. A task that exceeds its
  * cgroup's limit is killed, and nobody else notices. Without dma_heap.mem_accounting
- * nobody pays, which these tests check as well.
+ * nothing is charged, which these tests check as well.
  */
 #include <sys/stat.h>
 
@@ -32,7 +33,7 @@ static long long charged(const char *cgroup)
 FIXTURE(charge)
 {
 	struct heap_params params;
-	long long cost;		/* what a cgroup pays for one */
+	long long cost;		/* charge for one buffer */
 	int heap;
 };
 
@@ -91,7 +92,7 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 		close(buf);
 		expect_charge(_metadata, CGROUP_A, 0);
 		expect_charge(_metadata, CGROUP_B, 0);
-		/* Now with the same pages, zeroed or still queued */
+		/* Allocate again, in round 0 perhaps before the pages are zeroed */
 		if (round)
 			ASSERT_EQ(0, heap_wait_idle());
 		buf = heap_get(_metadata, self->heap, LEN);
@@ -164,8 +165,8 @@ static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 }
 
 /*
- * A cgroup that has no room for a large page gets small ones, for which its memory is
- * reclaimed, or a task in it is killed.
+ * A cgroup without room for a large page gets small ones. For those, its memory is
+ * reclaimed or a task in it is killed.
  */
 TEST_F_TIMEOUT(charge, full_cgroup, 120)
 {
@@ -181,7 +182,7 @@ TEST_F_TIMEOUT(charge, full_cgroup, 120)
 		EXPECT_EQ(0, alloc_beside(self->heap, len, true, &killed))
 			TH_LOG("%s, reclaimable", warm ? "warm" : "cold");
 		EXPECT_FALSE(killed);
-		/* Where the killed task is slow to go, the next one may be killed, too. */
+		/* If the killed task is slow to exit, the allocating task may be killed, too. */
 		for (tries = 0; tries < 8; tries++) {
 			ret = alloc_beside(self->heap, len, false, &killed);
 			if (ret != KILLED)
@@ -208,7 +209,7 @@ TEST_F_TIMEOUT(charge, over_the_limit, 60)
 			TH_LOG("%s", round % 2 ? "warm" : "cold");
 		expect_charge(_metadata, CGROUP_A, 0);
 
-		/* What it had been given already is there for others */
+		/* Others can take the pages that the killed task had got */
 		st = heap_settle(_metadata);
 		for (i = 0; i < NR_HEAP_ORDERS; i++)
 			EXPECT_EQ(0, st.order[i].inflight);

@@ -47,8 +47,8 @@ static long long ask(long long nr)
 }
 
 /*
- * A day of use: buffers of many sizes come and go, up to @max bytes of them, and so
- * do other tasks' pages. In the end all are closed.
+ * A day of use: buffers of many sizes, up to @max bytes, and anonymous pages come and
+ * go. At the end all are freed.
  */
 static int use_heap(int heap, long long max)
 {
@@ -91,7 +91,7 @@ static int use_heap(int heap, long long max)
 	return ret ?: heap_wait_idle();
 }
 
-/* Nine tenths of what is available */
+/* Ask for nine tenths of the available memory as huge pages. */
 TEST_F_TIMEOUT(contig, huge_pages, 600)
 {
 	long long got[2], want = meminfo_read("MemAvailable") / 10 * 9 / (2 * MIB);
@@ -107,7 +107,7 @@ TEST_F_TIMEOUT(contig, huge_pages, 600)
 	}
 	TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
 	       want, got[0], HEAP_STOCK, got[1], HEAP_NAME);
-	TH_LOG("which cached %lld MiB", st.pool_bytes / MIB);
+	TH_LOG("%s cached %lld MiB", HEAP_NAME, st.pool_bytes / MIB);
 	EXPECT_LE(got[0], got[1]);
 }
 
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(contig, memory_offline, 300)
 	ASSERT_EQ(0, heap_set_limits(fill / MIB, fill / MIB));
 	ASSERT_EQ(0, hold_and_drop(self->heaps[1], fill, 4 * MIB));
 	EXPECT_LE(fill / 4 * 3, heap_settle(_metadata).pool_bytes);
-	/* The kernel refuses a block with cached pages before it asks anybody. */
+	/* The kernel refuses a block with cached pages before it calls any notifier. */
 	drop_kernel_caches("2");
 	with = take_offline();
 	TH_LOG("%d blocks of memory went offline with an empty pool, %d after a full one",

@@ -3,12 +3,11 @@
  * Every allocation that ALLOC and close() make in the heap can fail, and nothing is
  * lost then.
  *
- * The first allocation in the kernel during a system call is made to fail, then the
- * second, until a call ends before the allocation that would fail. After each,
- * the call has succeeded or failed with ENOMEM, no descriptor is left, and no page of
- * the cache is in use. In the end there is as much free memory as at first. The heap's
- * thread reports its failures to nobody, so the contents of its pages are checked by
- * their next owners.
+ * The first allocation during a system call is made to fail, then the second, and so on,
+ * until a call makes fewer allocations. Each time, the call has succeeded or failed with
+ * ENOMEM, no descriptor is left, and no page of the cache is in use. At the end there is
+ * as much free memory as at first. The heap's thread reports its failures to nobody, so
+ * the contents of its pages are checked by their next owners.
  */
 #include "heap_test_util.h"
 #include "heap_guest_util.h"
@@ -123,7 +122,7 @@ static void sweep_alloc(struct __test_metadata *_metadata,
 	       warm ? "warm" : "cold", n - 2, failed);
 }
 
-/* Cold: nothing is cached. Warm: as much as is asked for is. */
+/* Cold means that no page is cached, warm that all the pages asked for are. */
 TEST_F_TIMEOUT(faults, alloc, 240)
 {
 	unsigned int i;
@@ -141,7 +140,7 @@ TEST_F_TIMEOUT(faults, alloc_unpooled, 120)
 		sweep_alloc(_metadata, self, sizes[i], false);
 }
 
-/* Closing has nobody to report to: it must not need what it may not get */
+/* close() cannot report a failure, so it must work when allocations fail. */
 TEST_F_TIMEOUT(faults, close, 60)
 {
 	unsigned int i, n;
@@ -149,7 +148,7 @@ TEST_F_TIMEOUT(faults, close, 60)
 	int buf;
 
 	for (i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
-		/* Even: queued. Odd: freed by the closing task. */
+		/* If @i is even, buffers are queued. If odd, the closing task frees them. */
 		ASSERT_EQ(0, heap_set_param("queue_limit_mb", i % 2 ? 0 :
 					    self->params.queue_limit_mb));
 		injected = true;
@@ -166,7 +165,7 @@ TEST_F_TIMEOUT(faults, close, 60)
 	}
 }
 
-/* Rounds in which @percent of what the thread allocates fails. Returns statistics. */
+/* Run rounds in which @percent of the thread's allocations fail. Returns statistics. */
 static struct heap_stats rounds(struct __test_metadata *_metadata, int heap, int nr,
 				unsigned int percent)
 {
@@ -177,7 +176,7 @@ static struct heap_stats rounds(struct __test_metadata *_metadata, int heap, int
 	while (nr--) {
 		for (i = 0; i < ARRAY_SIZE(sizes); i++)
 			hold_and_close(_metadata, heap, sizes[i], 4);
-		/* What the thread could not zero must not be cached */
+		/* Pages that the thread could not zero must not be cached */
 		st = heap_settle(_metadata);
 	}
 	return st;
@@ -204,7 +203,7 @@ TEST_F_TIMEOUT(faults, thread_cannot_map, 120)
 			  after.zero_failed_bytes > before.zero_failed_bytes);
 	}
 	ASSERT_EQ(0, faults_for(thread, false));
-	/* In the end it works as before. */
+	/* Without failures, the thread zeroes pages again. */
 	EXPECT_LT(before.zeroed_bytes, after.zeroed_bytes);
 }
 

@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(inversion)
 	heap_end(_metadata, &self->params, self->heaps[1]);
 }
 
-/* Allocate and close at a low priority, or compute without a @heap. */
+/* Allocate and close at a low priority, or spin if @heap is negative. */
 static pid_t start(int cpu, int heap, int policy, int nice)
 {
 	struct sched_param param = {};
@@ -82,8 +82,8 @@ static pid_t start(int cpu, int heap, int policy, int nice)
 }
 
 struct waits {
-	int nr, late;		/* of over 10 ms */
-	double longest, sum;	/* of those */
+	int nr, late;		/* all, and those of over 10 ms */
+	double longest, sum;	/* of the late ones */
 };
 
 /* Allocate and close at a realtime priority. */
@@ -126,7 +126,7 @@ TEST_F_TIMEOUT(inversion, realtime_task, 900)
 			kids[nr] = start(nr % cpus, nr < cpus ? self->heaps[which] : -1,
 					 variant->policy, variant->nice);
 		EXPECT_EQ(0, allocate(self->heaps[which], &waits[which]));
-		/* All at once, or those of the idle class do not get to end. */
+		/* Kill all before waiting, or tasks of the idle class never exit. */
 		for (i = 0; i < nr; i++)
 			kill(kids[i], SIGKILL);
 		for (i = 0; i < nr; i++)
@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(inversion, realtime_task, 900)
 		TH_LOG("%s: %d of %d allocations took over 10 ms, %.0f ms in all, at most %.0f",
 		       i ? HEAP_NAME : HEAP_STOCK, waits[i].late, waits[i].nr,
 		       waits[i].sum * 1e3, waits[i].longest * 1e3);
-	/* The same heap is late more or less often by chance. */
+	/* How often one heap is late varies by chance. */
 	EXPECT_GE(waits[0].late * 3 / 2 + 5, waits[1].late);
 	EXPECT_GE(waits[0].sum * 2 + 0.5, waits[1].sum);
 	EXPECT_LT(0, waits[1].nr);

@@ -26,7 +26,7 @@ FIXTURE(nodes)
 	int heap;
 };
 
-/* What is queued or cached, in bytes */
+/* Queued and cached bytes on a node, and reclaimable ones of other users */
 static long long held_on(unsigned int node)
 {
 	char path[128];
@@ -100,7 +100,7 @@ TEST_F_TIMEOUT(nodes, own_pools, 60)
 		buf = heap_get(_metadata, self->heap, LEN);
 		EXPECT_LT(hits, heap_hit_total());
 		expect_held(_metadata, self, i ? LEN : 0, i ? 0 : LEN);
-		/* Wherever it is closed, the pages go home */
+		/* Wherever the buffer is closed, its pages return to their node */
 		ASSERT_EQ(0, run_on(self->cpu[!i]));
 		close(buf);
 		expect_held(_metadata, self, LEN, LEN);
@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(nodes, own_pools, 60)
 
 /*
  * The task's own node has cached pages, but memory must come from the other one. When
- * the buffer is closed, the thread caches pages of the other node in place of its own.
+ * the buffer is closed, the thread replaces its pages with cached ones of the same node.
  */
 static void expect_from_1(struct __test_metadata *_metadata, struct _test_data_nodes *self)
 {

@@ -139,7 +139,7 @@ static long long touch_together(struct __test_metadata *_metadata, int heap,
 	}
 	EXPECT_GT(end, seconds());
 	for (i = 0; i < NR_TASKS + churners; i++) {
-		/* Those that churn go on. */
+		/* Tasks that churn are still running. */
 		if (i >= NR_TASKS && left < 0)
 			EXPECT_EQ(0, waitpid(pids[i], NULL, WNOHANG));
 		kill_child(pids[i]);
@@ -158,7 +158,7 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 	for (round = 0; round < NR_ROUNDS; round++) {
 		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
-		/* Few large buffers: the thread may have begun with one. */
+		/* If queued, two large buffers: the thread may have begun to zero one. */
 		ASSERT_EQ(0, hold_and_drop(heap, fill,
 					   variant->queued ? fill / 2 : 960 * KIB));
 		if (!variant->queued)
@@ -173,7 +173,7 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 			most = left;
 	}
 	TH_LOG("%d rounds, the heap held %lld MiB", NR_ROUNDS, at_start / NR_ROUNDS / MIB);
-	TH_LOG("killed in %d, while the heap held up to %lld MiB", kills, most / MIB);
+	TH_LOG("a task was killed in %d, while the heap held up to %lld MiB", kills, most / MIB);
 	return kills;
 }
 

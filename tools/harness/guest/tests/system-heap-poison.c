@@ -49,7 +49,7 @@ TEST(cached_page)
 	if (!heap_begin(_metadata, &params, &heap))
 		return;
 	if (access(HWPOISON "corrupt-pfn", W_OK) || access(HOLD_EVENT, W_OK))
-		SKIP(return, "no " HWPOISON);
+		SKIP(return, "no " HWPOISON " or " HOLD_EVENT);
 	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
 	ASSERT_EQ(0, write_text(HOLD_EVENT, "1"));
 	use(_metadata, heap);
@@ -59,10 +59,10 @@ TEST(cached_page)
 	/* A tail page */
 	pfn = traced_pfn() + 3;
 	ASSERT_LT(3, pfn);
-	/* It is marked, though the kernel does not know what to do about it. */
+	/* The write may fail, but the page is marked. */
 	write_number(HWPOISON "corrupt-pfn", pfn);
 	EXPECT_EQ(NR_BUFS - 1, use(_metadata, heap));
-	/* Now there is another one in its place. */
+	/* Now there is another page in its place. */
 	EXPECT_EQ(NR_BUFS, use(_metadata, heap));
 
 	heap_end(_metadata, &params, heap);

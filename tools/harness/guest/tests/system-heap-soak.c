@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Everything at once, for as long as you like.
+ * Soak test of the pooled system heap: all kinds of use at once
  *
  *   system-heap-soak [MINUTES]
  *
- * Runs tasks that check every byte of what they get and every page's stamp before
- * they close it, tasks that churn large buffers, tasks that are killed in the middle,
- * two that together want most of the memory again and again, one that changes the
- * parameters and, where the kernel can, allocations that fail. At the end all memory
- * must be free again. Exits with 0 only if nothing was stale, foreign, lost or killed.
+ * Some tasks check every byte and every page's stamp of their buffers. Others churn
+ * large buffers, or are killed in the middle. Two together want most of the memory,
+ * and one changes the parameters. Allocations fail, if the kernel can inject failures.
+ * At the end all memory must be free again. Exits with 0 only if no page was stale,
+ * foreign or lost, and the kernel killed no task.
  */
 #include "heap_guest_util.h"
 #include "heap_pressure_util.h"
@@ -35,7 +35,7 @@ static bool stopping(void)
 	return __atomic_load_n(&fig->stop, __ATOMIC_RELAXED);
 }
 
-/* An allocation may fail only where failures are injected, which is here */
+/* Allocate. It may fail with ENOMEM, but only if failures are injected in this run. */
 static int get(int heap, size_t len, int fail)
 {
 	int buf;
@@ -150,7 +150,7 @@ static void kill_some(unsigned int me)
 	}
 }
 
-/* Two of these want most of what is available at once */
+/* Two of these together want most of the available memory */
 static void squeeze(unsigned int me)
 {
 	long long want;
@@ -191,7 +191,7 @@ static void change(unsigned int me)
 	heap_params_restore(&p);
 }
 
-/* 16 tasks allocate, two of which are killed */
+/* 14 tasks allocate. Two others start a child that does, and kill it. */
 static const struct {
 	void (*run)(unsigned int me);
 	unsigned int nr;

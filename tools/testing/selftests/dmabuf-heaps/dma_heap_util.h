@@ -101,8 +101,8 @@ static inline long long find_nonzero(const void *p, size_t size)
 }
 
 /*
- * Read all of the buffer, including what rounding up to pages has added,
- * then leave a pattern in every byte of it for the next owner to find.
+ * Read all of the buffer, including the padding to whole pages. Then fill it with
+ * a pattern for the next owner to find.
  *
  * Returns -1 if it was all zero, the offset of the first stale word, or -2 if
  * it could not be mapped.

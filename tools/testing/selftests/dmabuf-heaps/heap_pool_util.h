@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Helpers shared by the tests of the pooled system heap: read and write the kernel's
- * text files, end child processes, set the heap's parameters, read its statistics in
- * debugfs, and wait until they show that all memory is zeroed, or freed.
+ * Helpers shared by the tests of the pooled system heap. They access the kernel's text
+ * files, the heap's parameters and its statistics in debugfs. They end child processes,
+ * and wait until all memory is zeroed or freed.
  *
  * They report failure by return value and never print.
  */

@@ -16,7 +16,7 @@ struct bufs {
 	int nr;
 };
 
-/* Hold about @bytes of buffers of @len; 0, or the error of an allocation */
+/* Hold about @bytes of buffers of @len. Returns 0, or the error of an allocation */
 static inline int hold(int heap, struct bufs *b, long long bytes, size_t len)
 {
 	long long done;
@@ -38,7 +38,7 @@ static inline void drop(struct bufs *b, int keep)
 		close(b->fd[--b->nr]);
 }
 
-/* Close about @bytes of buffers of @len together */
+/* Allocate about @bytes in buffers of @len, then close all */
 static inline int hold_and_drop(int heap, long long bytes, size_t len)
 {
 	struct bufs b = {};

@@ -63,7 +63,7 @@ static inline void heap_end(struct __test_metadata *_metadata,
 		    MISC_TOLERANCE);
 }
 
-/* A new buffer. Every byte was zero, and no longer is. */
+/* Get a new buffer, check that every byte is zero, and dirty it. */
 static inline int heap_get(struct __test_metadata *_metadata, int heap,
 			   size_t len)
 {
@@ -72,7 +72,7 @@ static inline int heap_get(struct __test_metadata *_metadata, int heap,
 	ASSERT_LE(0, buf)
 		TH_LOG("%zu bytes", len);
 	ASSERT_EQ(-1, buf_check_and_soil(buf))
-		TH_LOG("of %zu bytes", len);
+		TH_LOG("buffer of %zu bytes", len);
 	return buf;
 }
 

@@ -40,7 +40,7 @@ FIXTURE_TEARDOWN(pressure)
 	EXPECT_EQ(self->oom_kills, vmstat_read("oom_kill"));
 }
 
-/* Close about @bytes together, in sizes that reach all three orders */
+/* Allocate about @bytes in sizes that reach all three orders, then close all */
 static int free_mixed(int heap, long long bytes)
 {
 	struct bufs b = {};
@@ -54,7 +54,7 @@ static int free_mixed(int heap, long long bytes)
 	return ret;
 }
 
-/* Fill the pool. Returns what it holds, which must be enough to show anything. */
+/* Fill the pool. Returns the bytes cached, which must be more than half of FILL. */
 static long long fill_pool(struct __test_metadata *_metadata, int heap)
 {
 	long long held;
@@ -82,12 +82,12 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 
 	/*
 	 * MemAvailable takes off half of what is reclaimable, but no more than
-	 * the low watermarks. Were the pool not counted, all of it would go.
+	 * the low watermarks. Were the pool not counted, it would drop by all of it.
 	 */
 	available -= meminfo_read("MemAvailable");
 	EXPECT_GT(held * 3 / 4, available);
 
-	/* Low memory, if it is scarce, is for the rest of the kernel. */
+	/* Where there is highmem, the pool must use it. */
 	if (high > 0)
 		EXPECT_LE(held - 4 * MIB, high - meminfo_read("HighFree"));
 }
@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 	/* A loop that outruns the thread needs no more memory than the limits */
 	least = meminfo_read("MemFree") - pool_limit - queue_limit - 64 * MIB;
 	for (round = 0; round < 24; round++) {
-		/* Close more than either may hold, or a buffer too large for the queue */
+		/* Close more than the pool or queue may hold, or one buffer too large for it */
 		ASSERT_EQ(0, round % 2 ? hold_and_drop(self->heap, 12 * MIB, 12 * MIB) :
 			     free_mixed(self->heap, 24 * MIB));
 		if (round % 4 == 3)
@@ -124,7 +124,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 	}
 	EXPECT_LT(refused, st.refused_bytes);
 
-	/* Piece by piece the queue lets everything through to the pool */
+	/* Buffers closed one by one pass the queue and fill the pool */
 	high = meminfo_read("HighFree");
 	ASSERT_EQ(0, hold(self->heap, &held, 3 * pool_limit, 4 * MIB));
 	if (high > 0)
@@ -150,9 +150,9 @@ TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 
 /*
  * Leave about four times the pool's size available and hold the rest in
- * buffers. Then let a task take 90 % of what is available. That is more than is free
- * (with highmem: than is free and not reserved for the kernel), so a part of it has
- * to come from the pool.
+ * buffers. Then let a task take 90 % of what is available. That is more than is free,
+ * so a part must come from the pool. With highmem, free memory reserved for the kernel
+ * does not count.
  */
 static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 {

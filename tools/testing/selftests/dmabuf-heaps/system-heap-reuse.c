@@ -3,17 +3,16 @@
  * No byte of a previous owner is ever visible.
  *
  * Every buffer these tests get is read from end to end, must be zero, and is
- * filled with a pattern before it is closed. The memory is reused in every
- * way that the pooled system heap has: it was zeroed by the thread, taken from
- * the queue before the thread zeroed it, freed by the closing task, or freed to
- * the page allocator and allocated again.
+ * filled with a pattern before it is closed. The tests reuse memory in every way
+ * that the heap has. The thread zeroes it, an allocation takes it from the queue,
+ * or it is freed and allocated again.
  *
  * Where memory must have come from the pool, the hit counter is checked.
  * Otherwise the test would only show that the page allocator clears pages.
  */
 #include "heap_test_util.h"
 
-/* Buffers of one order, of several, and with a part of the last page */
+/* Buffers of one order, of several, and of lengths that end within a page */
 static void use_all_sizes(struct __test_metadata *_metadata, int heap)
 {
 	static const struct {
@@ -67,7 +66,7 @@ FIXTURE_TEARDOWN(reuse)
 	heap_end(_metadata, &self->params, self->heap);
 }
 
-/* Each order alone: zeroed, pooled, and really taken from the pool */
+/* Pages of each order are zeroed, cached, and really taken from the pool */
 TEST_F_TIMEOUT(reuse, each_order, 60)
 {
 	static const unsigned int counts[NR_HEAP_ORDERS] = { 16, 64, 128 };
@@ -95,7 +94,7 @@ TEST_F_TIMEOUT(reuse, each_way, 60)
 	int round;
 
 	for (round = 0; round < 3; round++) {
-		/* The second time, the thread may still work on the first. */
+		/* The second time, the thread may still be zeroing the first buffers. */
 		use_all_sizes(_metadata, self->heap);
 		use_all_sizes(_metadata, self->heap);
 		/* Let the thread zero the pages, then free them */
@@ -103,7 +102,7 @@ TEST_F_TIMEOUT(reuse, each_way, 60)
 		use_all_sizes(_metadata, self->heap);
 		ASSERT_EQ(0, heap_drain());
 	}
-	/* At the limit of the queue, closing tasks free what they close. */
+	/* When the queue has no room, closing tasks free their buffers. */
 	ASSERT_EQ(0, heap_set_param("queue_limit_mb", 2));
 	ASSERT_EQ(0, heap_stats_read(&before));
 	use_all_sizes(_metadata, self->heap);

@@ -63,7 +63,7 @@ TEST_F_TIMEOUT(uapi, size_and_flags, 60)
 	close(buf);
 }
 
-/* Windows into a buffer of all three orders, also across their boundaries */
+/* Partial mappings show the right pages, even across boundaries between orders */
 TEST_F_TIMEOUT(uapi, partial_mappings, 60)
 {
 	static const struct {
