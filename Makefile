@@ -4,7 +4,7 @@
 #
 #: make run           show the heap at work, on Debian's own kernel in QEMU
 #: make try           load the module here, and measure it against the kernel's own heap
-#: make module        build it for the running kernel (KDIR=DIR: for the one in DIR)
+#: make module        build the module for the running kernel (KDIR=DIR: for the one in DIR)
 #: make deb           build a DKMS package with it, into out/deb/
 #: make shell         open a shell in a guest
 #:
@@ -14,12 +14,12 @@
 #: make matrix        make test on other kinds of kernel
 #: make mutants       break the driver in many ways; a test must notice each
 #: make kcsan         look for data races
-#: make soak          everything at once, for MINUTES=10
+#: make soak          run all kinds of use at once, for MINUTES=10
 #:
 #: make bench         compare instruction counts with the kernel's own heap
-#: make bench-native  measure time against it, on this CPU
+#: make bench-native  compare times with the kernel's own heap, on this CPU
 #: make patches       cut the series for a maintainer, into out/series/
-#: make check         check the series patch by patch: applies, builds, checkpatch
+#: make check         check that each patch applies, builds and passes checkpatch
 #:
 #: KERNEL=6.12 and ARCH=arm64 or i386 choose another kernel.  More: make help V=1
 #+
@@ -30,11 +30,11 @@
 #+
 #+ KERNEL=stable   for make run and make shell: a kernel of tools/harness/distro/kernels.list
 #+ ONLY="NAME..."  for distro (kernels.list), matrix (check/matrix.sh), mutants
-#+                 (check/mutants.list) and kcsan (selftests): some of them
-#+ BOOTS="NAME..." for make test: these guests only (check/boots.list)
-#+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: some of it
+#+                 (check/mutants.list) and kcsan (selftests): only these
+#+ BOOTS="NAME..." for make test: only these guests (check/boots.list)
+#+ ROWS="loop frames" SIZES="1M 8M"  for make bench-native: only these
 #+ SOAK_KERNEL=debug  for make soak: slower, but with every checker
-#+ STEPS="checkpatch build..."  for make check: some of it (series/check.sh)
+#+ STEPS="checkpatch build..."  for make check: only these (series/check.sh)
 #+ AUTHOR="Name <mail>" SIGNOFF=1 TRAILERS="Reviewed-by: ..."  for make patches
 #+ VERSION=1.2     for make deb, and AUTHOR as above
 #+ V=1 says more, JOBS=N limits builds

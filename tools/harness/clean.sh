@@ -3,9 +3,9 @@
 #
 # clean.sh [all]: remove out/, with "all" the project's cache too, and nothing else.
 #
-# Promises: nothing is removed while another script holds a lock in it.  The locks are ours
-# meanwhile and go last.  A script that starts now waits, finds that its lock is gone
-# (lock_file), and takes a new one.
+# Promises: nothing is removed while another script holds a lock in these directories.  We
+# hold the locks meanwhile, and remove them last.  A script that starts now waits, finds
+# that its lock is gone (lock_file), and takes a new one.
 . "$(dirname "$0")/lib.sh"
 
 case ${1:-} in
@@ -14,7 +14,7 @@ all) dirs=("$TOP/out" "$CACHE") ;;
 *) die "usage: clean.sh [all]" ;;
 esac
 
-# Each ARCH but the first has a directory of its own in out/.
+# Each ARCH but x86 has a directory of its own in out/.
 while read -r file; do
 	exec {fd}>>"$file"
 	flock -n "$fd" || die "another run holds $file; nothing was removed"

@@ -21,10 +21,10 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # Lists: names LIST prints the first column, and row LIST NAME the line of that NAME.
 names() { awk '!/^#/ && NF { printf "%s%s", s, $1; s = " " }' "$HARNESS/$1"; }
 row() { awk -v name="$2" '!/^#/ && $1 == name' "$HARNESS/$1"; }
-# The newest of the kernels that KERNEL chooses: the list starts with it.
+# Print the newest kernel, the first one in versions.list.
 newest() { names kernel/versions.list | cut -d" " -f1; }
 
-# sections FILE NAME...: FILE but for the sections "[WORD...]" that have none of the NAMEs.
+# sections FILE NAME...: print FILE without the sections "[WORD...]" that have none of the NAMEs.
 sections() {
 	awk -v names=" ${*:2} " '
 		/^\[.*\]$/ {
@@ -48,14 +48,14 @@ if [ -n "${KERNEL:-}" ]; then
 	may_be KERNEL "one of $kernels" "$(sed 's/\./\\./g; s/ /|/g' <<<"$kernels")"
 fi
 
-# What ARCH chooses: what the kernel's makefiles call it and where they put what
-# boots, the compiler's prefix, what Debian calls it, and directories of its own.
+# ARCH sets its name in the kernel's makefiles, the path of the kernel's image, the
+# compiler's prefix, Debian's name for the architecture, and the output directories.
 # shellcheck disable=SC2034 # used by those who source this
 case ${ARCH:-x86} in
 x86) kbuild_arch=x86 image=arch/x86/boot/bzImage cross="" deb_arch=amd64 ;;
 i386) kbuild_arch=i386 image=arch/x86/boot/bzImage cross=i686-linux-gnu- deb_arch=i386 ;;
 arm64) kbuild_arch=arm64 image=arch/arm64/boot/Image cross=aarch64-linux-gnu- deb_arch=arm64 ;;
-# User Mode Linux: a program of this machine, of its architecture.
+# User Mode Linux runs as a program on this machine and has its architecture.
 um) kbuild_arch=um image=linux cross="" deb_arch=amd64 ;;
 esac
 arch_dir=${ARCH:-x86}
@@ -94,7 +94,7 @@ lock_tree() {
 	export TREE_LOCKED=$1
 }
 
-# own_tree DIR OWN: make OWN a tree like that in DIR, of hard links.  That is safe: graft.sh
+# own_tree DIR OWN: make OWN a hard-linked copy of the tree in DIR.  That is safe: graft.sh
 # and git replace files, and never write to them in place.
 own_tree() {
 	[ ! -f "$2/version" ] || return 0
@@ -129,16 +129,16 @@ put() {
 	fi
 }
 
-# One script at a time in this clone's out/, with the scripts that it calls.
+# Let one script at a time, and the scripts that it calls, work in this clone's out/.
 lock_out() {
 	[ "${OUT_LOCKED:-}" != "$OUT" ] || return 0
 	lock_file 9 "$OUT/.lock" "another run in this clone"
 	export OUT_LOCKED=$OUT
 }
 
-# "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same compilers
-# (a different one would rebuild everything), and such that the same sources give the same
-# kernel wherever and whenever.  Our variables (make help) stay out.
+# "${KERNEL_MAKE[@]}" ARGUMENT...: make in a kernel tree, always with the same compilers:
+# a different one would rebuild everything.  The same sources always give the same kernel.
+# Our variables (make help) stay out.
 # shellcheck disable=SC2034 # used by those who source this
 KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u BOOTS
 	"CCACHE_DIR=$CACHE/ccache" CCACHE_MAXSIZE=3G
@@ -146,10 +146,10 @@ KERNEL_MAKE=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u ARCH -u B
 	KBUILD_BUILD_USER=harness KBUILD_BUILD_HOST=guest
 	nice make "-j$JOBS" "ARCH=$kbuild_arch" "CROSS_COMPILE=$cross"
 	"CC=ccache ${cross}gcc" "HOSTCC=ccache gcc")
-# KERNEL_ANDROID=1: the kernel android, which clang builds.
+# KERNEL_ANDROID=1 builds the kernel android, with clang.
 [ -z "${KERNEL_ANDROID:-}" ] || KERNEL_MAKE+=(LLVM=-19 "CC=ccache clang-19")
 
-# What find leaves out of the sources: what editors, patch and compilers leave behind.
+# find skips the files that editors, patch and compilers leave among the sources.
 LEFT_BEHIND=(! -name '*~' ! -name '.*.sw?' ! -name '*.orig' ! -name '*.rej' ! -name '*.o')
 
 # sources_id: identifies the driver sources that a figure belongs to; tests do not count.
@@ -158,8 +158,8 @@ sources_id() {
 		xargs -0 sha256sum | sha256sum | cut -c1-12)
 }
 
-# result NAME OUTPUT: a KTAP line, passed when there is no OUTPUT; result_end: the
-# line that says how many there were.
+# result NAME OUTPUT: print a KTAP result, which is ok if OUTPUT is empty.  result_end
+# prints the plan.
 results=0
 result() {
 	results=$((results + 1))
@@ -170,8 +170,8 @@ result() {
 		echo "not ok $results $1"
 	fi
 }
-# complaint COMMAND...: the OUTPUT of a COMMAND for result: what it says if it
-# fails, which is something even if it says nothing.
+# complaint COMMAND...: print the OUTPUT for result: nothing if the COMMAND succeeds, else
+# what it printed, or that it failed.
 complaint() {
 	local said
 	! said=$("$@" 2>&1) || return 0
@@ -181,7 +181,7 @@ result_end() { echo "1..$results"; }
 
 series=$HARNESS/series		# what belongs to which patch, and the messages
 
-# All patches, or those of one SET; all sets.
+# series_names prints all patches, or those of one SET; series_sets prints all sets.
 series_names() { awk -v set="${1:-}" '!/^#/ && NF && (set == "" || $1 == set) && !seen[$2]++ { print $2 }' "$series/patches.list"; }
 series_sets() { awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$series/patches.list"; }
 

@@ -37,7 +37,7 @@ arm64) wanted=aarch64 ;;
 esac
 [ "$machine" = "$wanted" ] ||
 	die "linux $release is for ${machine:-unknown}, not $wanted: ARCH= chooses which to build for"
-# shrinker_alloc is the newest of what all kernels must have, from 6.7 on.
+# shrinker_alloc is the newest symbol that a kernel must export; 6.7 added it.
 for symbol in dma_buf_export page_pool_create shrinker_alloc; do
 	grep -qP "\t$symbol\t" "$root$kdir/Module.symvers" || die "linux $release does not export $symbol"
 done
@@ -54,8 +54,8 @@ mkdir -p "$dir"
 
 build_module=(env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u KERNEL -u V -u O -u ARCH
 	make "-j$JOBS" -C "$kdir")
-# In that root there is no dpkg, whose answer Debian's headers need.  Nor is there what
-# kernel-doc needs, which W=1 starts; make check runs it.
+# That root lacks dpkg, whose answer Debian's headers need.  It also lacks what kernel-doc
+# needs, so W=1 must not run kernel-doc; make check does.
 [ -z "$root" ] || build_module+=(DEB_BUILD_ARCH=amd64 W=1 cmd_checkdoc=)
 [ -z "${ARCH:-}" ] || build_module+=("ARCH=$kbuild_arch" "CROSS_COMPILE=$cross")
 clang=$(sed -n 's/^CONFIG_CLANG_VERSION=\([0-9]*\)[0-9]\{4\}$/\1/p' "$conf")

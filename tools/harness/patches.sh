@@ -30,9 +30,9 @@ test)
 	base checkout -q --detach
 	for set in $(series_sets); do
 		base am -q --empty=drop --whitespace=error-all "$tmp/$set"/* || die "git am rejects $set"
-		base diff --exit-code --stat "$set" || die "git am made something else"
+		base diff --exit-code --stat "$set" || die "git am does not give the files of $set"
 	done
-	# As docs/integrating.md has it, into a tree with another system_heap.c.
+	# Apply it as docs/integrating.md says, to a tree with another system_heap.c.
 	base checkout -q --detach pristine
 	sed -i '/^#include <linux\/vmalloc.h>/i #include <linux/yours.h>' "$tmp/base/$heap"
 	base commit -q -a -m yours

@@ -39,7 +39,7 @@ fi
 		echo "settle 30 sleep 5"
 	fi
 	echo "heap-test 600 dma-heap test -t 1 -s $heap"
-	# Pages are reused: of some order there are hits.
+	# Pages were reused if some order has hits.
 	echo "heap-hits 10 grep -qE ^[048][[:space:]][0-9]+[[:space:]][1-9] /sys/kernel/debug/dma_heap/$heap/stats"
 	echo "heap-pooled 600 heap-bench -c warm,close -h system bench"
 	# A command is split at blanks; quotes have no effect.

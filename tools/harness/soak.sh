@@ -5,8 +5,8 @@
 # processors, and print its figures.  SOAK_KERNEL=bench is the default; SOAK_KERNEL=debug
 # injects failures, has every checker, and looks for leaked objects.
 #
-# Exits with 0 only if nothing was lost, stale, or killed by the kernel, and the kernel
-# did not complain.
+# Exits with 0 only if no memory was lost or stale, the kernel killed no task, and it did
+# not complain.
 . "$(dirname "$0")/lib.sh"
 . "$HARNESS/check/judge.sh"
 

@@ -19,8 +19,8 @@ boots=${BOOTS:-$boots}
 kernels=
 for boot in $boots; do
 	read -r _ arch kernel _ < <(row check/boots.list "$boot") ||
-		die "BOOTS=$boot: is not in tools/harness/check/boots.list"
-	[ "$arch" = any ] || [ "$arch" = "${ARCH:-x86}" ] || die "BOOTS=$boot: needs ARCH=$arch"
+		die "BOOTS=$boot is not in tools/harness/check/boots.list"
+	[ "$arch" = any ] || [ "$arch" = "${ARCH:-x86}" ] || die "BOOTS=$boot needs ARCH=$arch"
 	[[ " $kernels " = *" $kernel "* ]] || kernels="$kernels $kernel"
 done
 

@@ -40,7 +40,7 @@ load() {
 	local said
 	[ -c /dev/dma_heap/system ] || cannot "linux $release has no heap /dev/dma_heap/system to compare with"
 	[ ! -e /sys/kernel/debug/dma_heap/system ] || cannot "the heap of linux $release is already pooled"
-	# One that was built elsewhere will do where there is nothing to build with.
+	# A module that was built elsewhere will do if this kernel's build directory is missing.
 	if [ -e "/lib/modules/$release/build" ] || [ ! -e "$module" ]; then
 		"$HARNESS/module.sh" 2>&1 >"$OUT/try/module" |
 			sed -u '/^To load it/,$d; /^error: /s/$/ (make run shows the heap in a guest)/' >&2 || exit 1

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [WHAT]: measure the heap beside the kernel's own (stock) and one without pages
-# (empty), all in one boot, on a machine that counts instructions, the same number every
-# time.  WHAT is
+# bench.sh [WHAT]: measure the heap, the kernel's own (stock) and one without pages (empty)
+# in one boot.  The machine counts instructions, and the number is the same every time.
+# WHAT is
 #   run          (default) print a table and write out/bench-KERNEL.json; KERNEL is a name
 #                of kernel/versions.list, on arm64 with -arm64.  out/bench.json is a copy
 #                of the last one of x86.
@@ -60,7 +60,7 @@ compare() {	# REF
 	[ -n "${1:-}" ] || die "which revision? make bench-compare REF=HEAD~1"
 	commit=$(git -C "$TOP" rev-parse --verify --quiet "$1^{commit}") ||
 		die "REF=$1: must be a git revision such as HEAD~1"
-	# Not lock_out: each run takes that, first the old tree's and then this one's.
+	# Do not call lock_out here: the run in each tree takes the lock of that tree.
 	lock_file 7 "$OUT/.compare.lock" "another comparison in this clone"
 	rm -rf "$old"
 	mkdir -p "$old"
@@ -70,7 +70,7 @@ compare() {	# REF
 	for tree in "$old" "$TOP"; do
 		say "== the heap of $([ "$tree" = "$TOP" ] && echo "the working tree" || echo "$1")"
 		"$tree/tools/harness/bench/bench.sh" compared >/dev/null ||
-			die "it cannot be measured with the programs of the working tree"
+			die "this heap cannot be measured with the programs of the working tree"
 	done
 	awk -v table=compare -f "$HARNESS/bench/tables.awk" \
 		"$old/out/runs/compare/report.log" "$OUT/runs/compare/report.log"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What heap-bench reads the time with: a clock whose unit is chosen, and CPU time
+ * The clocks of heap-bench: one in a chosen unit, and CPU time
  */
 #ifndef _BENCH_CLOCK_H
 #define _BENCH_CLOCK_H
@@ -67,9 +67,9 @@ static uint64_t cpu_ns(clockid_t clock)
 
 /*
  * Choose the unit: ns; tsc, which is ns derived from the counter, for machines where
- * reading the clock takes a slow system call; or instructions. These only mean something
- * where the counter (x86: TSC, arm64: CNTVCT) counts them, as a loop of known length
- * shows. The scheduler's clock, in which CPU time is, runs on the counter there.
+ * reading the clock takes a slow system call; or instructions. Those need a
+ * counter (x86: TSC, arm64: CNTVCT) that counts them; a loop of known length tests that.
+ * There the scheduler's clock, which gives CPU time, runs on that counter.
  */
 static void clock_setup(const char *unit)
 {
@@ -127,7 +127,7 @@ static void find_kthreads(const char *name)
 		errx(1, "no thread %s", name);
 }
 
-/* What the kernel threads have used; the ones that were found */
+/* CPU time that the kernel threads found have used */
 static uint64_t kthreads_ns(void)
 {
 	uint64_t sum = 0;

@@ -4,11 +4,11 @@
  * pooled heap and on others beside it. WHAT is
  *
  *   bench   for make bench: "system", the pooled heap; "stock", the kernel's own; and
- *           "empty", whose buffers have no pages: the floor. One after the other
+ *           "empty", whose buffers have no pages: the floor. They run one after the other
  *   native  for make bench-native: stock, system, stock2 and empty, in rounds, each of
- *           which begins with a different heap. stock2 is the kernel's own heap once more and
- *           says what noise is: a row is measured again, a few times, until stock2
- *           differs from stock by 3 % at most
+ *           which begins with the next heap. stock2 is the kernel's own heap again,
+ *           and shows the noise. A row is measured up to TRIES times, until stock2
+ *           differs from stock by at most 3 %
  *   try     for make try: stock, and the pooled heap with zero_method=vmap and =direct,
  *           in such rounds as well
  *
@@ -76,7 +76,7 @@ static void measure_once(const struct row *row, int at, struct heap *heaps, int 
 	}
 }
 
-/* The nearest rank, so that it is a value that occurred */
+/* The nearest rank: the result is a value that was measured */
 static unsigned long long percentile(const struct values *values, int percent)
 {
 	int rank = (values->n * percent + 99) / 100;
@@ -151,7 +151,7 @@ static bool wanted_size(size_t len)
 	return !len || in_list(only_size, text);
 }
 
-/* A turn measures, and prints, all of its figures. */
+/* A row is measured, with all of its figures, if one of them is wanted. */
 static bool wanted(const struct row *row)
 {
 	int f;
@@ -179,7 +179,7 @@ static void measure_heaps(struct heap *heaps, int n)
 				continue;
 			if (set->drain)
 				drained(&heaps[n == 1 ? 0 : SYSTEM]);
-			/* Only the last heap may be empty. */
+			/* Only the last heap can be "empty", which has no pages. */
 			measure(&row, at, heaps,
 				n - (row.pages && !strcmp(heaps[n - 1].name, "empty")));
 		}
@@ -265,7 +265,7 @@ static const struct row real_rows[] = {
 	}, {}
 };
 
-/* The guest's memory is a file of the host, whose pages come with their first use. */
+/* The guest's memory is a file on the host, whose pages are allocated on first use. */
 static void touch_memory(void)
 {
 	static int bufs[1024];
@@ -337,9 +337,9 @@ int main(int argc, char **argv)
 		errx(1, "usage: heap-bench [-c CASE,...] [-h HEAP,...] [-s BYTES,...] %s",
 		     "bench|native|try");
 
-	/* What is printed is in the order in which it happens, errors included. */
+	/* Output appears in the order of events, errors included. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* No page fault of ours in a measurement */
+	/* Avoid page faults of ours in a measurement. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
 	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Draw what tables.awk wrote to data (columns: size, microseconds to allocate of stock,
-# system and empty, then system / stock of write, frames of 16 and of 4 ms, and loop)
-# into the SVG file out; cpu is the processor's name.
+# Draw the file data, from tables.awk, into the SVG file out; cpu is the processor's name.
+# Columns: size; microseconds to allocate from stock, system and empty; then system / stock
+# of write, frames of 16 and of 4 ms, and loop.
 set terminal svg size 960,430 font "sans-serif,13" background "#ffffff"
 set output out
 set datafile missing "-"

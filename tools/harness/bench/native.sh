@@ -8,8 +8,8 @@
 # out/bench-native-part.json.  IDLE=50 accepts a machine that is half busy.
 #
 # The kernel's two processors are threads of the host, each on a processor of its
-# own.  A task of the lowest priority keeps each of these processors from sleeping, as
-# the time to wake it up would be most of what is measured.
+# own.  A task of the lowest priority keeps each of these processors from sleeping.
+# Waking one up would take most of the measured time.
 #
 # Promises: where it cannot measure, one line says why; nothing is left running and
 # nothing is left in the temporary directory.
@@ -31,7 +31,7 @@ cpus() {
 		seq "$from" "${to:-$from}"
 	done)
 	mapfile -t cpu <<<"$list"
-	[ "${#cpu[@]}" -ge 2 ] || die "it needs two processors, and there is ${#cpu[@]}"
+	[ "${#cpu[@]}" -ge 2 ] || die "make bench-native needs two processors, and there is ${#cpu[@]}"
 	for second in "${cpu[@]:1}"; do
 		cmp -s "/sys/devices/system/cpu/cpu"{"${cpu[0]}","$second"}/topology/thread_siblings_list || break
 	done
@@ -54,9 +54,9 @@ check_host() {
 	[ "$(stat -fc %T "$dir" 2>/dev/null)" = tmpfs ] ||
 		die "$dir is not a tmpfs; set TMPDIR= to a directory on one, for the file that is the guest's memory"
 	free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
-	[ "$free" -ge $((memory + 64)) ] || die "it needs $((memory + 64)) MiB in $dir, and there are $free"
+	[ "$free" -ge $((memory + 64)) ] || die "make bench-native needs $((memory + 64)) MiB in $dir, and there are $free"
 	free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
-	[ "$free" -ge $((memory + 512)) ] || die "it needs $((memory + 512)) MiB of memory, and there are $free"
+	[ "$free" -ge $((memory + 512)) ] || die "make bench-native needs $((memory + 512)) MiB of memory, and there are $free"
 	until now=$(idle) && [ "$now" -ge "${IDLE:-90}" ]; do
 		[ $((tries -= 1)) -gt 0 ] ||
 			die "this machine is too busy: its processors ${cpu[*]} are idle for $now % of the time; ${IDLE:-90} % is needed"
@@ -103,7 +103,7 @@ rm -rf "$run"
 pin &
 running+=("$!")
 export GUEST_MEM=$memory GUEST_CPUS=2 GUEST_POLL=1
-# The processors are given their places before what is measured begins.
+# The sleep gives pin() time before the measurement begins.
 "$HARNESS/guest/boot.sh" native smp native < <(printf '%s\n' "settle 10 sleep 1" \
 	"heap-native 300 taskset 1 heap-bench$args native") &
 running+=("$!")
@@ -116,7 +116,7 @@ name=bench-native${args:+-part}
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 kernel=$(cat "$OUT/native/version")
 awk -v table=native -v title="Linux $kernel as a program (User Mode Linux) on $processor
-zero_method=direct; medians.  It cannot show what a mapping or a TLB flush costs.
+zero_method=direct; medians.  User Mode Linux cannot show what a mapping or a TLB flush costs.
 \"~\": a second stock heap differed from the first by more than 3 %." \
 	-v kernel="$kernel" -v sources="$(sources_id)" -v machine="uml, $processor" -v unit=ns \
 	-v json="$TOP/out/$name.json" -v plot="$run/plot.dat" \

@@ -2,8 +2,8 @@
 /*
  * What heap-bench measures: what a heap does in its turn
  *
- * The last lines of each turn_...() comment have the figures of that turn, in the unit of
- * the clock, but CPU time of a real machine in nanoseconds.
+ * The last lines of each turn_...() comment name the figures of that turn, in the unit of
+ * the clock. CPU time on a real machine is in nanoseconds.
  */
 #ifndef _BENCH_TURNS_H
 #define _BENCH_TURNS_H
@@ -65,7 +65,7 @@ struct set {
 };
 
 static const struct set *set;
-static bool counts;		/* whether what is measured now does */
+static bool counts;		/* whether values are recorded now */
 
 static int must_open(const char *name)
 {
@@ -118,8 +118,8 @@ static void sleep_off_tick(void)
 
 /*
  * Wait until the thread has zeroed the queue, and sleeps. On the deterministic
- * machine time spent asleep costs nothing. Every heap is given the same time: in real
- * time the state of the CPU's caches is a good part of the cost.
+ * machine sleeping costs nothing. Every heap waits as long: in real time the state of
+ * the CPU's caches is much of the cost.
  */
 static void caught_up(void)
 {
@@ -215,14 +215,14 @@ static void turn_frames(struct heap *heap, const struct row *row)
 		close(buf[i]);
 }
 
-/* A block is, from 1 MiB on, more than a queue of usual size takes */
+/* From 1 MiB on, a block is more than a queue of the usual size takes */
 static int nr_pairs(size_t len)
 {
 	return len > 8 * MIB ? 24 : len > MIB ? 64 : len > 64 * KIB ? 400 : 3000;
 }
 
 /*
- * A block of pairs: allocate and close back to back, until the queue is empty again.
+ * A block of pairs, allocated and closed back to back. It ends when the queue is empty again.
  * LOOP: CPU time of the application and of all kernel threads for a pair
  */
 static void turn_pairs(struct heap *heap, const struct row *row)
@@ -272,8 +272,8 @@ static pid_t start_other(int heap, size_t len)
 }
 
 /*
- * Blocks of some time, the first of which does not count: arg tasks allocate and close
- * back to back.
+ * Blocks of BLOCK_NS, the first of which does not count. In each, arg tasks allocate
+ * and close back to back.
  * LOOP: a pair. HELD: bytes that the heap holds at the end. THREAD: CPU time of the
  * heap's thread for a pair
  */

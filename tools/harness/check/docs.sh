@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# docs.sh DIR: whether our documents are what the kernel tree in DIR wants: htmldocs of them
-# and of the sources they include without a warning, ABI files that are valid and name what
-# the code has, references that lead somewhere, and a MAINTAINERS entry that covers our files.
+# docs.sh DIR: check our documents with the kernel tree in DIR.  htmldocs of them, and of
+# the sources they include, gives no warning.  ABI files are valid and complete.  References
+# lead somewhere.  MAINTAINERS covers our files.
 #
 # Prints KTAP lines, and the findings of a failed test before its line.
 #
 # htmldocs of all of driver-api takes minutes.  So of the kernel's documents only those that
-# the series touches are read, and the tables of contents that name them; what these miss
-# then is not a finding.  Promises: in the kernel tree only graft.sh writes.
+# the series touches are read, and the tables of contents that name them.  That those name
+# unread documents is not a finding.  Promises: in the kernel tree only graft.sh writes.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# errors.sh: whether a make target that cannot do what it was told says so in one line,
-# before it does anything: for a bad value of each variable in make help V=1, and for a
-# build directory that make module cannot use.  Says nothing when all is well.
+# errors.sh: check that a make target fails with an error of one line before it does
+# anything.  Tried are a bad value of each variable in make help V=1, and build directories
+# that make module cannot use.  Says nothing when all is well.
 . "$(dirname "$0")/../lib.sh"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/errors.XXXXXX")
@@ -64,7 +64,7 @@ check_variables() {
 kdir=$tmp/kdir
 module() { expect "$1" module "KDIR=$kdir"; }
 option() { echo "CONFIG_$1=y" >>"$kdir/include/config/auto.conf"; }
-# build COMMAND WORDS: the error where a build in KDIR runs the COMMAND.
+# build COMMAND WORDS: make module fails with the WORDS if a build in KDIR runs the COMMAND.
 build() {
 	printf 'all:\n\t%s\n' "$1" >"$kdir/Makefile"
 	module "$2"

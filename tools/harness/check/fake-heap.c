@@ -8,7 +8,7 @@
  *   short    a page is missing
  *   closed   the buffer cannot be mapped for writing
  *   full     there is no memory
- *   file     it is a file
+ *   file     the heap is a plain file
  *
  * The machine has been up for 1000 seconds. A process that sleeps finds the file "later"
  * in place of the heap's statistics.

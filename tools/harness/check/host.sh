@@ -55,7 +55,7 @@ for edits in "$HARNESS"/kernel/[0-9]*.edit; do
 	result "backport to $name" "$found"
 done
 
-# As docs/integrating.md has it.  This kernel has little more than the heap, and no debugfs.
+# Run it as docs/integrating.md says.  This kernel has little more than the heap, and no debugfs.
 kunit() {
 	cd "$tree" && env -u MAKEFLAGS "CCACHE_DIR=$CACHE/ccache" timeout 900 \
 		tools/testing/kunit/kunit.py run --kunitconfig="$heaps" --build_dir="$1/build/kunit" \
@@ -76,7 +76,7 @@ find "$build/$heaps" -name '*.o' -delete 2>/dev/null || true
 failure=$(complaint heaps_make "checked objects")
 result "W=1 build of $heaps" "$failure$(findings)"
 # An old sparse does not know a keyword that newer kernels use, nor that the length of a
-# literal is constant.  The kernel's makefiles would skip it, or it would stop there.
+# literal is constant.  The makefiles would skip such a sparse, or it would stop with an error.
 sparse="sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
 failure=$(complaint heaps_make "sparse" C=2 "CHECK=$sparse")
 ! grep -q "is not available or not up to date" "$log" || failure="sparse did not run"

@@ -11,8 +11,8 @@ races_of=			# see splats.awk
 logs=$OUT/test			# of other()
 skips=$HARNESS/check/skips.list
 
-# expand_list LIST: a line for each of the guests that its lines name, and "*" replaced
-# by each program of ours that no line names in that section.
+# expand_list LIST: print the LIST with a line for each guest.  "*" becomes each program of
+# ours that no line of that section names.
 expand_list() {
 	local programs
 	programs=$(basename -as .c "$TOP"/tools/testing/selftests/dmabuf-heaps/*.c "$HARNESS"/guest/tests/*.c | xargs)
@@ -95,7 +95,7 @@ distro_boot() {
 	GUEST_CPUS=2 GUEST_MEM=$mem GUEST_DISK=$disk GUEST_APPEND=$append boot "$boot" "$name"
 }
 
-# distro_kernel NAME [long]: all boots that kernels.list has of it.
+# distro_kernel NAME [long]: boot it in each way that kernels.list names.
 distro_kernel() {
 	local arch boots
 	read -r _ arch _ _ boots < <(row distro/kernels.list "$1")
@@ -122,7 +122,7 @@ other() {
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
 	else
-		fail "$1: it did not end, see $log"
+		fail "$1: its last line counts no tests, see $log"
 	fi
 }
 

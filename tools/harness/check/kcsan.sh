@@ -21,7 +21,7 @@ programs=("$@")
 for program in "${programs[@]}"; do
 	[ "$program" = dmabuf-heap ] || [ -f "$TOP/tools/testing/selftests/dmabuf-heaps/$program.c" ] ||
 		[ -f "$HARNESS/guest/tests/$program.c" ] ||
-		die "ONLY=$program: is not a program of tools/testing/selftests/dmabuf-heaps/ or guest/tests/"
+		die "ONLY=$program is not a program of tools/testing/selftests/dmabuf-heaps/ or guest/tests/"
 done
 
 # Names of the functions in the objects in DIR that are made from our sources.
@@ -32,7 +32,7 @@ functions() {	# DIR
 		symbols=$(nm "$object") || die "${object#"$1"/} was not built"
 		grep -q ' U __tsan_' <<<"$symbols" || die "KCSAN does not watch $source"
 		awk '$2 ~ /^[tT]$/ { print $3 }' <<<"$symbols"
-	# Tests are part of what they test.
+	# Tests are included in the sources that they test.
 	done < <(cd "$TOP" && find drivers -name '*.c' ! -path '*/tests/*'; echo net/core/page_pool.c)
 }
 

@@ -10,7 +10,7 @@
 . "$HARNESS/check/judge.sh"
 only_x86
 
-# part, and what it runs: for the newest kernel unless there is another
+# part, and what it runs, for the newest kernel unless the part sets KERNEL
 list() {
 	cat <<-END
 		6.12       KERNEL=6.12 ./test.sh

@@ -39,7 +39,7 @@ fi
 names=("$@")
 [ $# -gt 0 ] || names=("${all[@]}")
 for name in "${names[@]}"; do
-	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name: is not in tools/harness/check/mutants.list"
+	[[ " ${all[*]} " = *" $name "* ]] || die "ONLY=$name is not in tools/harness/check/mutants.list"
 done
 found=$("$0" --check)
 [ -z "$found" ] || die "$found"
@@ -69,8 +69,8 @@ build() {	# NAME
 		put "$(build_dir "$tree" "$kernel")/$image" "$out/$kernel/image"
 }
 
-# run NAME TEST...: a KUnit test, SUITE.CASE, or a program with arguments; says what failed,
-# and last how many passed.  A skipped test kills no mutant, which then survives.
+# run NAME TEST...: a KUnit test, SUITE.CASE, or a program with arguments; prints what
+# failed, and at the end how many passed.  A skipped test kills no mutant, which survives.
 run() {
 	local glob='' test n=0 tests=$work/$1.tests passed=0 failed=0
 	for test in "${@:2}"; do
@@ -90,7 +90,7 @@ run() {
 	} 2>&1 | grep -v '^FAILED kunit: skipped, which is not allowed'
 }
 
-# What failed, other than what ends together with the guest.
+# Print the first failure that is not just the end of the guest.
 killer() {
 	awk '/^FAILED/ && !/(did not end as it should|did not run|in the middle of it|: timeout)$/ ||
 		/the guest died before/ { print; found = 1; exit }
@@ -116,7 +116,7 @@ mapfile -t tests < <(for one in "${names[@]}"; do field "$one" 4; done | sort -u
 started=$SECONDS
 run control "${tests[@]}" >"$work/control.result"
 if grep '^FAILED' "$work/control.result"; then
-	die "the unchanged sources fail, so that no mutant can be judged"
+	die "the unchanged sources fail, so no mutant can be judged"
 fi
 echo "control ($MUTANTS_IN): $(tail -n 1 "$work/control.result"), $((SECONDS - started)) s"
 

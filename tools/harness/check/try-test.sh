@@ -45,7 +45,8 @@ boot() {
 }
 # said COMMAND: what that printed, and how it ended.
 said() { tr -d '\r' <"$report" | awk -v name="$1" '$1 == "@@BEGIN" { on = $2 == name } on'; }
-# ended COMMAND STATUS WORDS...: it did so, with these words, and with an error if it failed.
+# ended COMMAND STATUS WORDS...: print how the COMMAND differs.  It must end with STATUS and
+# print the WORDS, and one error if it failed.
 ended() {
 	local text words
 	text=$(said "$1")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# deb-test.sh: test the packages of make deb in a clean Debian trixie root: lintian,
-# autopkgtest for stable's kernel and the newest, upgrade, remove, purge, and what is
-# left.  The root is made once, from the machine's mirror, and copied for each run.
-# Prints KTAP lines and takes some minutes; needs root.
+# deb-test.sh: test the packages of make deb in a clean Debian trixie root.  It runs lintian
+# and autopkgtest (stable's kernel and the newest), upgrades, removes and purges, and looks
+# for files left behind.  The root is made once, from the machine's mirror, and copied for
+# each run.  Prints KTAP lines and takes some minutes; needs root.
 . "$(dirname "$0")/../lib.sh"
 only_x86
 . "$HARNESS/kernel/apt.sh"
@@ -16,7 +16,7 @@ root=$work/root
 log=$OUT/deb-test.log
 
 [ "$(id -u)" = 0 ] || die "only root can make a Debian root"
-# The images that headers of 6.12 depend on want an initramfs; this one is quick.
+# The headers of 6.12 depend on a kernel image, which wants an initramfs; tiny-initramfs is quick.
 packages=dkms,man-db,openssl,tiny-initramfs,lintian,systemd,udev
 for kernel in stable cloud; do
 	dir=$("$HARNESS/distro/fetch-debian.sh" "$kernel")
@@ -26,14 +26,14 @@ base=$CACHE/debian/trixie-amd64-$(sha256sum <<<"$packages" | cut -c1-12)
 
 "$HARNESS/kernel/deps.sh" root
 lock 7 debian
-# A root that is there is complete.
+# If $base exists, it is complete.
 if [ ! -d "$base" ]; then
 	need_space 3000 "a Debian root"
 	apt_setup main trixie trixie-backports || die "no Debian root is in the cache"
 	say "making a Debian trixie root (some minutes)"
 	rm -rf --one-file-system "$base.tmp"
 	mkdir -p "$CACHE/debian"
-	# In a namespace, as nothing that it mounts may outlive it.
+	# mmdebstrap runs in a namespace, so that its mounts end with it.
 	unshare --mount --propagation private mmdebstrap --quiet \
 		--dpkgopt=force-unsafe-io --variant=apt --architectures=amd64 \
 		"--include=$packages" trixie "$base.tmp" "$apt/sources.list" >"$CACHE/debian/log" 2>&1 ||
@@ -53,19 +53,19 @@ inside() {
 	printf '+ %s\n' "$*" >>"$log"
 	"$HARNESS/distro/in-root.sh" "$root" "$work/deb" "$@" 2>&1 | tee -a "$log"
 }
-# step NAME COMMAND...: a test that passes if that succeeds.
+# step NAME COMMAND...: a test that passes if the COMMAND succeeds.
 step() {
 	say "$1"
 	result "$1" "$(complaint inside "${@:2}" | tail -n 20)"
 }
-# All files but what changes anyway, and the key that DKMS makes for itself.
+# Lists all files, without those that change anyway and the key that DKMS makes.
 files() {
 	(cd "$root" && find . -path ./run -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune \
 		-o -path ./var/cache -prune -o -path ./var/lib/apt -prune -o -path './var/lib/dkms/mok.*' -o -print | sort)
 }
 kernels() { (cd "$root/lib/modules" && printf '%s\n' * ); }
 
-# installed VERSION: it, and nothing else, is there for each kernel, made for that one.
+# installed VERSION: check that each kernel has the module of VERSION, built for it, and no other.
 installed() {
 	local kernel said module vermagic
 	said=$(inside dkms status)
@@ -95,12 +95,12 @@ run() {
 	files >"$work/before"
 	step "autopkgtest" env AUTOPKGTEST_ARTIFACTS=/mnt /usr/lib/dkms/dkms-autopkgtest "/mnt/$one"
 	result "the module is there for $(kernels | xargs)" "$(installed 0.1)"
-	result "nothing loads it" "$(grep -rls system_heap_pooled "$root/etc" || true)"
+	result "nothing loads the module" "$(grep -rls system_heap_pooled "$root/etc" || true)"
 	step "dma-heap" sh -c 'dpkg -i /mnt/dma-heap_0.1_*.deb && dma-heap stat 1 2 3 2>&1 | grep usage: &&
 		! MANWIDTH=80 man --warnings dma-heap 2>&1 >/dev/null | grep .'
 	step "the service and the udev rule are right" sh -c '! { systemd-analyze verify dma-heap-fill.service;
 		udevadm verify --no-summary /usr/share/doc/dma-heap/examples/60-dma-heap.rules; } 2>&1 | grep .'
-	result "they are off" "$(find "$root/etc/systemd" -name 'dma-heap*'; find "$root/etc/udev" "$root/usr/lib/udev" -name '*dma-heap*'
+	result "the service and the udev rule are off" "$(find "$root/etc/systemd" -name 'dma-heap*'; find "$root/etc/udev" "$root/usr/lib/udev" -name '*dma-heap*'
 		grep '^DMA_HEAP_FILL=..*[^"]' "$root/etc/default/dma-heap-fill" || true)"
 	step "upgrade" dpkg -i "/mnt/$two"
 	result "the module is there after the upgrade" "$(installed 0.2)"

@@ -13,7 +13,7 @@ heap=$2
 shift 2
 out=$OUT/$name-$heap
 log=$out/programs.log
-made=$out/made		# before it is put where it is looked for
+made=$out/made		# where programs are compiled
 
 lock_out
 few=$(KERNEL=$(newest) "$HARNESS/kernel/fetch.sh" few)

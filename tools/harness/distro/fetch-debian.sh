@@ -8,7 +8,7 @@
 #   root           the headers and compilers of all these kernels, for in-root.sh
 #
 # Promises: nothing half downloaded or half unpacked is used; what was fetched before is
-# used when the mirror cannot be reached, and that is said.
+# used, with a message, when the mirror cannot be reached.
 read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname "$0")/kernels.list")
 . "$(dirname "$0")/../lib.sh"
 . "$HARNESS/kernel/apt.sh"
@@ -17,7 +17,7 @@ read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname 
 cross=
 
 cache=$CACHE/distro
-# What the headers' makefiles run; among the headers' dependencies is the kernel's image.
+# Programs that the headers' makefiles run; the headers' dependencies include a kernel's image.
 tools="make binutils dash bash coreutils sed grep mawk findutils perl-base pahole libssl3t64
 	gcc-14 gcc-14-aarch64-linux-gnu"
 
@@ -41,7 +41,7 @@ get_kernel() {	# DIR
 	local common=${release%"-$flavour"}
 	say "fetching Debian's kernel $release"
 	need_space 700 "a kernel"
-	# Newer ones come in pieces.
+	# Newer kernels are split into several packages.
 	mapfile -t debs < <(packages linux-{image,binary,base,modules,headers}-"$release${also:+:$also}" \
 		linux-headers-"$common"-common{,-rt} "linux-kbuild-$common")
 	download "$tmp" download "${debs[@]}" || return 1
@@ -57,7 +57,7 @@ get_kernel() {	# DIR
 	mv -T "$tmp/kernel" "$1"
 }
 
-# Sets $dir to what is complete; fails when the mirror does not give it.
+# Sets $dir to a complete kernel; fails if the mirror has none.
 get() {
 	local all new
 	apt_setup main trixie-backports trixie && apt_update || return 1

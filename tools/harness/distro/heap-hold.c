@@ -11,7 +11,7 @@
 
 #include "dma_heap_util.h"
 
-/* It fails as well if there is no such buffer. */
+/* This also fails if the buffer was not allocated. */
 static void map(int buf, size_t len)
 {
 	if (!buf_map(buf, len))

@@ -80,10 +80,10 @@ interrupted() {	# NICE [OPTION]
 	wait $!
 	[ $? = 2 ] && grep -q "interrupted" /tmp/said && [ "$nice" = "$1" ] && [ "$(statistic pool_bytes)" -gt 0 ]
 }
-# Of Android's kernels: the size of all pools, cached and waiting.  While the thread zeroes,
-# what is cached grows, and only what waits can make the total larger.
+# Android's kernels report the size of all pools, cached and queued.  While the thread
+# zeroes, more is cached; only queued pages can make the total larger than that.
 total_pools=/sys/kernel/dma_heap/total_pools_kb
-look() {	# sets $total_kib and $bytes; without a process, as the thread goes on meanwhile
+look() {	# sets $total_kib and $bytes; starts no process, as the thread keeps zeroing
 	read -r total_kib <$total_pools
 	while read -r name bytes && [ "$name" != pool_bytes ]; do :; done <"$debug/stats"
 	echo "total $total_kib KiB, cached $bytes bytes" >>/tmp/said
@@ -101,15 +101,14 @@ total_is_cached() {
 	[ $((total_kib * 1024)) = "$bytes" ]
 }
 
-# In JSON: of the process with this COMMAND, its buffers, MiB, of these by descriptor and
-# mapped; of the heap, buffers and MiB.
+# process COMMAND BUFFERS MIB FD_MIB MAPPED_MIB: who --json must print this of it.
+# all BUFFERS MIB: who --json must print this of the heap.
 process() { run 0 "\"command\":\"$1\",\"heap\":\"$heap\",\"buffers\":$2,\"bytes\":$(($3 << 20)),\"fd_bytes\":$(($4 << 20)),\"mapped_bytes\":$(($5 << 20))}" dma-heap who --json; }
 all() { run 0 "{\"heap\":\"$heap\",\"buffers\":$1,\"bytes\":$(($2 << 20))}" dma-heap who --json; }
 in_order() { dma-heap who >/tmp/said && [ "$(awk '$2 == "hold" { print $3 }' /tmp/said | tr '\n' ' ')" = "child parent " ]; }
 
-# The commands of the page, and patterns of the lines that it has of their output. In
-# guests tracing does not record the names of tasks, and a fast one allocates in less
-# than a millisecond.
+# The page's commands, and patterns of the output that it shows. In guests tracing does
+# not record the names of tasks. A fast guest allocates in less than a millisecond.
 page_commands() { sed -n '/^Trace events/,$s/^  # //p' $page | sed 's/ns > 1000000/ns > 1000/'; }
 patterns() { sed -n 's/^  *//; s/^<\.\.\.>-/dma-heap-/; /^{ common_pid\|dma_heap_alloc: /s/[0-9][0-9]*/N/gp' "$@" | tr -s ' ' | sed 's/ \[N\] .* N\.N:/ N:/' | sort -u; }
 as_page() {
@@ -132,12 +131,12 @@ test_load() {
 		ok "a name that is taken is refused" refused 16 "heap system already exists" name=system
 	ok "the module loads" insmod $ko
 	ok "it is $heap" test -c "/dev/dma_heap/$heap"
-	# A heap of the kernel's, or where it has none or does not add ours, a misc device.
+	# The module adds a DMA-BUF heap, or a misc device where dma_heap_add() is missing.
 	how="on a misc device"
 	[ ! -e "/sys/class/dma_heap/$heap" ] || how="added by dma_heap_add()"
-	ok "the log says so" sh -c "dmesg | grep -q 'system_heap_pooled: /dev/dma_heap/$heap, ${how}[;,] '"
+	ok "the log names $heap" sh -c "dmesg | grep -q 'system_heap_pooled: /dev/dma_heap/$heap, ${how}[;,] '"
 	ok "nobody but root may use it" test "$(stat -c %a:%u:%g "/dev/dma_heap/$heap")" = 600:0:0
-	ok "its parameter says so, too" grep -qx "$heap" $params/name
+	ok "its parameter name is $heap" grep -qx "$heap" $params/name
 	ok "it has statistics" test -r "$debug/stats"
 	ok "it has trace events" test -d /sys/kernel/tracing/events/dma_heap
 	ok "it has a thread" sh -c "grep -qx dma-heap-$heap /proc/[0-9]*/comm 2>/dev/null"
@@ -204,8 +203,8 @@ test_dma_heap() {
 	ok "who of another heap" run 0 '"processes":[],"heaps":[]' dma-heap who --json -s none
 	kill $hold
 	if [ -e $total_pools ]; then
-		ok "the total of all pools has what waits" total_has_queue
-		ok "and what is cached" total_is_cached
+		ok "the total of all pools has queued pages" total_has_queue
+		ok "the total of all pools has cached pages" total_is_cached
 	fi
 	ok "what the page shows" as_page
 	sed 's/^/# /' /tmp/said

@@ -25,7 +25,7 @@ compile() {
 	keep "$made/$1" "$1"
 }
 
-# Nothing else stays in bin/; a program whose source is gone is gone, too.
+# Remove other programs from bin/, such as one whose source was removed.
 only_kept() {
 	local program
 	for program in "$out"/bin/*; do

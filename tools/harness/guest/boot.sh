@@ -45,7 +45,7 @@ if [ "${ARCH:-x86}" = arm64 ]; then
 		read -ra qemu <<<"$words -machine virt,mte=on"
 		cpu=max
 	fi
-	# The counter that user space reads counts nanoseconds: instructions.
+	# The counter that user space reads counts nanoseconds, one per instruction.
 	icount_cpu=$cpu,cntfrq=1000000000
 	# Debian's kernels have virtio-mmio as a module, but drive a serial card.
 	report_at=(-device virtio-serial-device -device "virtserialport,chardev=report"
@@ -60,9 +60,9 @@ else
 	qemu=(qemu-system-x86_64 -machine "$pc")
 	# While 6.12 detects CPU features, it does not know about 5-level paging, and
 	# KASAN misreports an interrupt then.
-	# Without erms and fsrm the kernel clears memory in words, not by a string
-	# instruction: the emulator does that byte by byte, and it would be one
-	# instruction, whatever it moves.
+	# Without erms and fsrm the kernel clears memory in words. The emulator would
+	# execute a string instruction byte by byte, but count it as one, whatever its
+	# length.
 	icount_cpu=max,-erms,-fsrm
 	cpu=$icount_cpu,la57=off
 	report_at=(-serial "file:$report")
@@ -75,7 +75,7 @@ cpus=${GUEST_CPUS:-2} mem=${GUEST_MEM:-2048}
 accel=${GUEST_ACCEL:-}
 case $machine in
 smp)
-	# On a busy machine the emulated timer may not tick when it is tried.
+	# On a busy machine the emulated timer may not tick when the kernel tests it.
 	append="$append panic_on_warn=1 no_timer_check"
 	;;
 icount)
@@ -102,7 +102,7 @@ if [ -n "${GUEST_DISK:-}" ]; then
 	truncate -s "${GUEST_DISK}M" "$run/disk"
 	qemu+=(-drive "file=$run/disk,format=raw,if=none,id=disk" -device "nvme,drive=disk,serial=1")
 fi
-# A socket for each: the MP table names only the first core of one.
+# Each CPU has its own socket: the MP table names only the first core of a socket.
 qemu+=(-m "$mem" -smp "$cpus,sockets=$cpus,cores=1,threads=1" -append "$append ${GUEST_APPEND:-}")
 
 if [ "$machine" = shell ]; then

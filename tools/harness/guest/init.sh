@@ -8,7 +8,7 @@
 # A line of /etc/guest.cmds is "NAME SECONDS PROGRAM [ARGUMENT...]".  For each, the report has
 # "@@BEGIN NAME", the program's own lines, and "@@END NAME" followed by "exit=N", "signal=N" or
 # "timeout"; "@@DONE" comes last.  What reads this relies on nothing else: a report without
-# @@DONE is a guest that died.  The console is for people and is never parsed for results.
+# @@DONE means that the guest died.  The console is for people and is never parsed for results.
 #
 # With "guest.shell" on the kernel's command line, a shell on the console takes the place of
 # the commands, and the module is loaded if there is one.
@@ -17,8 +17,8 @@ export PATH=/bin
 # What the kernel's own test suites reported at boot.
 kunit() { cat /sys/kernel/debug/kunit/*/results; }
 
-# kmemleak spares what is younger than five seconds, and reports what a second scan finds
-# unreferenced again.
+# kmemleak ignores objects younger than five seconds, and reports those that a second scan
+# finds unreferenced again.
 kmemleak() {
 	for _ in 1 2; do
 		sleep 6
@@ -71,8 +71,8 @@ if grep -q guest.shell /proc/cmdline; then
 	HOME=/tmp PS1='guest:\w# ' setsid cttyhack sh -i
 else
 	for port in /dev/ttyS1 /dev/vport0p1 /dev/console; do
-		# What is not there would be created, and a shell whose exec cannot open a
-		# file ends.
+		# A missing file would be created, and the shell exits if exec cannot open
+		# one.
 		[ -c $port ] && (: <>$port) 2>/dev/null && exec 3<>$port && break
 	done
 	# Raw, so that the terminal layer changes no byte of the report.

@@ -3,16 +3,16 @@
 # Judge a report of KTAP sections.  Run as
 #   awk -v boot=NAME [-v skips=SKIPS] -f ktap.awk TESTS REPORT
 #
-# TESTS has the lines that were to run ("boot name kind seconds command..."),
-# SKIPS the skips that are allowed, and required ("boot name: words of the skipped
-# line", "*" in boot being anything), REPORT what the guest's init wrote (see init.sh).
+# TESTS lists the tests to run ("boot name kind seconds command...").  SKIPS lists the
+# skips that are allowed and required ("boot name: words of the skipped line"; "*" in boot
+# matches anything).  REPORT is what the guest's init wrote (see init.sh).
 #
 # kind says what counts as one test:
 #   ktap   each result line of the program itself
 #   kunit  each case of each suite
 #   exit   the program's exit status, the only result it has
-# A section that is missing, unfinished, ended badly, empty, or has not as many results as
-# planned is a failed test of its own.  Failures are printed with the lines that led to
+# A section that is missing, unfinished or empty, ended badly, or lacks planned results
+# counts as one more failed test.  Failures are printed with the lines that led to
 # them; the last line is "counts PASSED FAILED SKIPPED".
 
 function pass() { passed++; npassed++ }
@@ -42,7 +42,7 @@ function result(line) {
 	else fail(line)
 }
 
-# By indent: of a program or of KUnit's suites, of their cases, of a case's parameters
+# The indent of a result: 0 a program or a KUnit suite, 4 a case, 8 a parameter of a case
 function indent() { match($0, /^ */); return RLENGTH }
 
 function begin(name) {

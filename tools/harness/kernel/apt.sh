@@ -65,7 +65,7 @@ download() {
 		>>"$apt/log" 2>&1
 }
 
-# unpack DIR: their files, into DIR/new.
+# unpack DIR: unpack the packages in DIR/deb into DIR/new.
 unpack() {
 	local deb
 	for deb in "$1"/deb/*.deb; do

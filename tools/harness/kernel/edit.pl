@@ -18,10 +18,10 @@
 #   replace | before | after  followed by the anchor, lines that start with "|"
 #   cut                       drop the anchor, and what follows up to "until"
 #   until                     followed by a second anchor, before which the cut ends;
-#                             without it only the first anchor is cut, and without
-#                             lines after it the rest of the file, too
-#   every                     replace the anchor wherever a line ends with it, which
-#                             must be so once or more in all the files together
+#                             without "until" only the anchor is cut; with no lines
+#                             after "until" the rest of the file is cut, too
+#   every                     replace the anchor wherever a line ends with it; it must
+#                             occur at least once in all the files together
 #   append                    at the end of the file, no anchor
 #   with                      followed by the new text, lines that start with "|"
 #   fragment PATH             the new text is this file of the repository, without

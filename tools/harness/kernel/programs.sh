@@ -15,7 +15,7 @@ log=$build/programs.log
 headers=$build/usr/include
 . "$HARNESS/guest/bin.sh"
 
-# What User Mode Linux runs has the headers of its processor.
+# Programs for User Mode Linux use the headers of x86.
 headers_arch=(ARCH="${kbuild_arch/#um/x86}")
 "${KERNEL_MAKE[@]}" "${headers_arch[@]}" -C "$tree" O="$build" headers >>"$log" 2>&1 || failed "the kernel's headers"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the sources use and kernels from 6.12 on lack or call by another name.
+ * Adapts the sources to kernels since 6.12 that lack a function or name it differently.
  * The compiler reads this before each file. HAVE_* comes from Kbuild, which asks
  * the kernel's headers and Module.symvers.
  */
@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-/* Takes a token before 6.13, a string since; the sources have a string. */
+/* MODULE_IMPORT_NS() takes a token before 6.13, a string since, as in the sources. */
 #undef MODULE_IMPORT_NS
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
 
@@ -20,7 +20,7 @@
 #define kzalloc_obj(obj)	kzalloc(sizeof(obj), GFP_KERNEL)
 #endif
 
-/* Where there is no kthread_run_worker(), this starts the thread, too. */
+/* Where kthread_run_worker() is missing, kthread_create_worker() starts the thread. */
 #ifndef kthread_run_worker
 #define kthread_run_worker	kthread_create_worker
 #endif
@@ -35,7 +35,7 @@ static inline void compat_clear_pages(void *addr, unsigned int nr)
 }
 #endif
 
-/* Of system_cc_shared, which the module leaves to the kernel's heap. */
+/* Only system_cc_shared uses it, which the module leaves to the kernel's heap. */
 #ifndef DMA_ATTR_CC_SHARED
 #define DMA_ATTR_CC_SHARED	0
 #endif

@@ -17,7 +17,7 @@
 #   cocci       the kernel's semantic patches
 #   docs        check/docs.sh
 #
-# Promises: one run at a time works in a tree and builds of its own in the cache.
+# Promises: one run at a time works in its own tree and build directories in the cache.
 # What an earlier run left there only saves time.
 . "$(dirname "$0")/../lib.sh"
 only_x86
@@ -27,7 +27,7 @@ steps=${STEPS:-$all_steps}
 configs="y m nonet i386 arc"
 # A misspelt step would check nothing, and pass.
 for step in $steps; do
-	case " $all_steps " in *" $step "*) ;; *) die "no step $step: $all_steps" ;; esac
+	case " $all_steps " in *" $step "*) ;; *) die "STEPS=$step: must be some of $all_steps" ;; esac
 done
 unset STEPS AUTHOR SIGNOFF TRAILERS
 heaps=drivers/dma-buf/heaps
@@ -80,7 +80,7 @@ step() {
 	result "$2" "$said"
 }
 
-# It runs spdxcheck.py, which needs Debian's python3.
+# checkpatch runs spdxcheck.py, which needs Debian's python3.
 checkpatch() { (cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl -q --strict --terse --no-summary \
 	--show-types --ignore $ignored "$@"); }
 # checkpatch would complain about long lines in the list of new files.
@@ -149,7 +149,7 @@ build_each() {
 				configure "$config"
 				make_and_look "$config" W=1 "$heaps/"
 				[ "$commit" != "$tip" ] || lost "$config"
-				# Not with W=1, which would rebuild the whole kernel.
+				# Link without W=1, which would rebuild the whole kernel.
 				case $config-$commit in
 				y-* | m-* | i386-"$tip" | nonet-"$tip") make_and_look "$config" vmlinux modules ;;
 				esac

@@ -62,7 +62,7 @@ owners() {
 	[ ! -s "$work/left" ] || die "in no patch of series/patches.list: $(tr '\n' ' ' <"$work/left")"
 }
 
-# missing DIR: take what names missing tests, objects and test programs out of the
+# missing DIR: remove references to missing tests, objects and test programs from the
 # files in DIR.
 missing() (
 	cd "$1"

@@ -2,10 +2,9 @@
 /*
  * A heap whose buffers have no pages
  *
- * What an allocation costs before the first page is asked for: the ioctl, the
- * buffer's own structure, the export and the file descriptor.  It is the floor
- * that a measured heap is compared with, and is built only into kernels that
- * are measured.  Such a buffer cannot be mapped by anyone.
+ * An allocation costs only the ioctl, the buffer's own structure, the export and
+ * the file descriptor.  This is the floor to compare measured heaps with.  Only
+ * kernels that are measured have this heap.  Nobody can map its buffers.
  */
 
 #include <linux/dma-buf.h>

@@ -2,11 +2,11 @@
 /*
  * Write to a dma-buf from inside the kernel
  *
- * Built into kernels that are measured in real time only. Under debugfs,
- * heap_write takes a file descriptor, attaches a device to that dma-buf and
- * writes a word to each of its cache lines, as a processor that fills a buffer
- * would; then it gives the nanoseconds that the writing alone took. The kernel's
- * own mapping of the pages is used: no page fault and no mapping is measured.
+ * Only kernels that are measured in real time have this. Writing a file descriptor
+ * to heap_write in debugfs attaches a device to that dma-buf, and writes a word to
+ * each cache line of the buffer, as a processor that fills it would. Reading the
+ * file gives the nanoseconds that the writes took. They go through the kernel's own
+ * mapping of the pages: no page fault and no mapping is measured.
  */
 #include <linux/cache.h>
 #include <linux/debugfs.h>

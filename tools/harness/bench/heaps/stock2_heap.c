@@ -2,7 +2,7 @@
 /*
  * The stock heap a second time, as heap stock2
  *
- * What it costs more or less than the first one is noise.
+ * Any difference in cost from the first one is noise.
  */
 #define STOCK_NAME	"stock2"
 
