@@ -3,9 +3,9 @@
  * Fill a heap's pool before its memory is wanted; see dma-heap.8
  *
  * The pool caches the pages of closed buffers. An allocation takes cached pages
- * first, so the pool grows only by what is allocated while it is empty. Hence: take
- * all that is cached and SIZE more, and close nothing before that is complete. Then
- * close no more at a time than the queue takes; the closing task would free the rest.
+ * first, so the pool grows only by memory that is allocated while it is empty. This
+ * program therefore allocates all cached pages and SIZE more before it closes a buffer.
+ * It closes no more at a time than the queue takes; the closing task would free the rest.
  */
 #include <err.h>
 #include <errno.h>
@@ -65,8 +65,8 @@ static unsigned long long stat_value(const char *key)
 }
 
 /*
- * What pool and queue hold. Without statistics the value includes what other drivers
- * hold, and each CPU may have 125 pages that are not counted yet.
+ * Returns the bytes cached and queued. Without statistics they include other drivers'
+ * memory, and each CPU may have 125 pages that are not counted yet.
  */
 static unsigned long long held(void)
 {
@@ -178,14 +178,14 @@ static void close_all(void)
 			wait_for_queue(queue_limit - b->len);
 		close(b->fd);
 		open_bytes -= b->len;
-		/* It is not known what is queued, but any machine zeroes 1 GiB/s. */
+		/* Without statistics the queue is unknown, but any machine zeroes 1 GiB/s. */
 		if (!*stats_path && !stopped())
 			usleep(b->len / 1024);
 		progress("closing");
 	}
 }
 
-/* Wait until all is zeroed, or until what was closed shows in the system's statistics */
+/* Wait until the queue is empty, or until the closed buffers show in /proc/vmstat */
 static void settle(void)
 {
 	int tries;
@@ -208,7 +208,7 @@ static unsigned long long look_at_heap(const char *name)
 		warnx("%s: %s; using /proc/vmstat; the limits are not known",
 		      stats_dir, no_stats());
 		*stats_path = '\0';
-		/* As the heap does by default */
+		/* This is the heap's default. */
 		queue_limit = file_value(meminfo, "MemTotal") * 1024 / 8;
 		slack = 125 * page_size * sysconf(_SC_NPROCESSORS_ONLN);
 		return 0;
@@ -242,7 +242,7 @@ static void report(const char *name, unsigned long long reached)
 	}
 }
 
-/* One fill of a heap at a time, so that none takes another's pages for its own */
+/* Let one program fill a heap at a time, so that none takes another's pages for its own. */
 static void lock_heap(const char *name)
 {
 	if (!flock(heap, LOCK_EX | LOCK_NB))

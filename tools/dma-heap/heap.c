@@ -101,7 +101,7 @@ void print_string(const char *text)
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
 			putchar('\\');
-		/* What is not ASCII may not be UTF-8 either. */
+		/* Bytes that are not ASCII need not be UTF-8. */
 		if (isprint((unsigned char)*text))
 			putchar(*text);
 		else

@@ -176,7 +176,7 @@ static void print_header(const struct stats *s)
 	putchar('\n');
 }
 
-/* At least one space between columns, however large the numbers are. */
+/* Leave a space between columns, however large the numbers are. */
 static void print_value(double value)
 {
 	printf(" %*.0f", WIDTH - 1, value);

@@ -20,7 +20,7 @@
 #define NR_BUFFERS	8
 #define SECONDS		60
 
-/* After this many steps all are closed, so that the heap can reuse their pages. */
+/* After this many steps all buffers are closed, so that the heap can reuse their pages. */
 #define ROUND		32
 
 static struct buffer {

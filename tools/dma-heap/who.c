@@ -3,8 +3,8 @@
  * Which process holds how much of which heap; see dma-heap.8
  *
  * Collect a record for each way in which a process holds a buffer, and one with pid 0
- * for each buffer that the kernel lists. Sorted by buffer, a record gets its heap and
- * size from the others of that buffer. Sorted by process, the records are added up.
+ * for each buffer that the kernel lists. Sort the records by buffer, and give each its
+ * heap and size from the others of that buffer. Then sort them by process and add them up.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -103,7 +103,7 @@ static void look_at_maps(int pid)
 		fclose(file);
 }
 
-/* Returns whether the kernel has a list of buffers; it also has those that no process holds. */
+/* Returns whether the kernel's list of buffers, even of those without a process, can be read. */
 static bool look_at_bufinfo(void)
 {
 	FILE *file = fopen(BUFINFO, "r");
@@ -162,7 +162,7 @@ static int largest_first(const void *a, const void *b)
 
 /*
  * For each buffer, count the first record of each process, and add one to the totals.
- * What the kernel lists counts only if no process holds the buffer.
+ * The kernel's record counts only if no process holds the buffer.
  */
 static void count_once(void)
 {
@@ -194,7 +194,7 @@ static void count_once(void)
 	}
 }
 
-/* From records to lines: add up those of a process and heap. */
+/* Add up the records of each process and heap into one line. */
 static void add_up(void)
 {
 	size_t i, nr = 0;
@@ -236,7 +236,7 @@ static void print_text(void)
 	printf("%8s %-15s %-15s %7s %10s %10s %10s\n", "PID", "COMMAND", "HEAP",
 	       "BUFFERS", "KiB", "by fd", "mapped");
 	for (h = holds; h < holds + nr_holds; h++) {
-		/* Buffers of other exporters */
+		/* Skip buffers of other exporters, and pid 0 where processes hold all. */
 		if (!h->buffers)
 			continue;
 		snprintf(pid, sizeof(pid), h->pid == ALL ? "all" : "%d", h->pid);

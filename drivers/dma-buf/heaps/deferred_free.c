@@ -98,7 +98,7 @@ static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 	return nr;
 }
 
-/* Zero and cache the batch. Only then do the dequeued pages stop counting as queued. */
+/* Zero and cache the batch. Only then subtract the dequeued pages from @nr_pages. */
 static void deferred_free_flush(struct deferred_free *queue)
 {
 	bool direct = READ_ONCE(*queue->method) == HEAP_ZERO_DIRECT;
@@ -127,7 +127,7 @@ static void deferred_free_flush(struct deferred_free *queue)
 	queue->nr_dequeued = 0;
 }
 
-/* Whether the page is not poisoned, and nobody else can dirty it after zeroing. */
+/* Whether nobody else can dirty the page after zeroing, and it is not poisoned. */
 static bool heap_page_usable(struct page *page)
 {
 	return page_count(page) == 1 && !heap_cache_poisoned(page);

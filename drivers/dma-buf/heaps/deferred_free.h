@@ -47,7 +47,7 @@ struct scatterlist;
  * @nr_dequeued: base pages dequeued since @batch was empty
  * @zeroed:	base pages that the thread zeroed; all counters are in base pages
  * @zero_failed: pages that were freed because they could not be mapped
- * @refused:	pages freed by the closing task, as the queue was full
+ * @refused:	pages freed by the closing task, as the queue had no room
  * @reused:	pages zeroed by an allocating task
  * @queued:	[node] pages in the queue, as accounted in vmstat
  */
@@ -96,9 +96,9 @@ deferred_free_pages(const struct deferred_free *queue)
 }
 
 /*
- * Record that an allocation got new memory. If pages are queued, the thread is behind
- * until it looks at the queue and fewer than two buffers have been reused since its last
- * look.
+ * Record that an allocation got new memory. If pages are queued, the thread is then
+ * behind. It has caught up when it looks at the queue and fewer than two buffers were
+ * reused since its last look.
  */
 static inline void deferred_free_missed(struct deferred_free *queue)
 {

@@ -114,7 +114,7 @@ void heap_cache_free_page(struct heap_cache *cache, struct page *page)
 {
 	unsigned int order = compound_order(page);
 
-	/* With init_on_free the page allocator zeroes the page. */
+	/* With init_on_free this zeroes the page, too long for a spinlock. */
 	lockdep_assert_not_held(&heap_cache_bin(cache, page)->lock);
 	if (heap_cache_owns(page)) {
 		/* page_pool releases a page that comes with a second reference. */
@@ -140,7 +140,7 @@ static unsigned int heap_bin_used(const struct heap_bin *bin)
 
 /*
  * Record that @nr pages were just taken or missed. Pages count as used if they are
- * taken from the cache, or missed after as many were freed for reclaim or the limit.
+ * taken from the cache, or missed soon after they were freed for reclaim or the limit.
  * Pages of the first buffers of a size start out idle.
  */
 static void heap_bin_note_use(struct heap_bin *bin, unsigned int nr)
@@ -249,7 +249,7 @@ static void heap_bin_add_reclaimed(struct heap_bin *bin, unsigned int nr)
 }
 
 /**
- * heap_cache_reclaimed - record that reclaim is freeing a page that is not cached yet
+ * heap_cache_reclaimed - record that reclaim is freeing a queued page
  * @cache:	the cache
  * @page:	head page, not freed yet
  */
@@ -339,7 +339,7 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
 	source = page_pool_create(&params);
 	if (IS_ERR(source))
 		return false;
-	/* No more pages of this order fit into the node's memory. */
+	/* A store needs no more slots than the node has pages of this order. */
 	params.pool_size = clamp(node_present_pages(bin->nid) >> bin->order,
 				 STORE_MIN, STORE_MAX);
 	store = page_pool_create(&params);
@@ -361,9 +361,9 @@ static bool heap_bin_create_pools(struct heap_bin *bin)
  * @nid:	the node
  * @i:		index into heap_orders
  *
- * page_pool allocates single pages in bulk. No page stays in the source, where reclaim
- * cannot find it. The first one is cached. So are further ones that the limit allows,
- * and as many later calls fetch nothing. The others are freed.
+ * page_pool allocates single pages in bulk. The first page is cached. Further pages are
+ * cached while the limit has room, and each saves a later call. The rest are freed.
+ * None stays in the source, where reclaim cannot find it.
  *
  * Context: the heap's thread only. May sleep.
  */
@@ -503,10 +503,10 @@ bool heap_cache_make_room(struct heap_cache *cache, struct page *page,
 			  j > i ? heap_bin_pages(&bins[j]) : 0;
 		worth_less += less[j];
 	}
-	/* page_pool would allocate single pages in bulk, in place of this one. */
+	/* The fetch that replaces this page allocates in bulk: make room for all its pages. */
 	if (!heap_orders[i] && !heap_cache_owns(page))
 		bulk = PP_ALLOC_CACHE_REFILL - 1;
-	/* First free what other nodes hold beyond their share. */
+	/* First free cached pages of other nodes beyond their share. */
 	for_each_node_state(other, N_MEMORY) {
 		if (excess <= 0 || heap_cache_pages(cache, nid) + nr_pages > share)
 			break;
@@ -559,7 +559,7 @@ unsigned int heap_cache_inflight(struct heap_bin *bin)
 {
 	guard(spinlock)(&bin->lock);
 
-	/* A page that @store released is counted there, not in @source. */
+	/* Pages that @store released count as released there, not in @source. */
 	return bin->source ? heap_pp_pages(bin->source, false) +
 			     heap_pp_pages(bin->store, false) - bin->cached : 0;
 }

@@ -34,8 +34,8 @@ static gfp_t heap_pool_gfp(unsigned int i)
  * struct heap_pool_request - state of the allocation of one buffer
  * @nid:	node whose cached pages it may take, or %NUMA_NO_NODE
  * @noted:	misses of the orders before this index have been recorded
- * @behind:	the thread is behind: the caller's own queued pages come first, and those
- *		of others before new memory
+ * @behind:	the thread is behind, so queued pages that the caller's process closed come
+ *		first, and others before new memory
  */
 struct heap_pool_request {
 	int nid;
@@ -235,7 +235,7 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMA_BUF_HEAP");
 
 /*
  * Returns a node's queued base pages, and sets @count. Of the queued pages,
- * @count->lacking replace pages lately taken from the cache and count as used.
+ * @count->lacking count as used, as they replace pages lately taken from the cache.
  * The others are idle.
  */
 static unsigned long heap_pool_count(struct heap_pool *pool, int nid,
@@ -314,10 +314,9 @@ static bool heap_pool_may_use(int nid)
 }
 
 /*
- * Reclaim ignores reclaimable kernel memory when it decides to give up. With
- * many tasks, the notifier may run while much memory is still cached and queued.
- * It frees no more than was held when it started, however fast other tasks close
- * buffers.
+ * Reclaim ignores reclaimable kernel memory when it decides to give up. With many tasks,
+ * the notifier may run while much memory is still cached and queued. It frees no more
+ * than was cached and queued when it started, however fast other tasks close buffers.
  */
 static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *data)
 {
@@ -328,7 +327,7 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY) {
-		/* If memory is freed that it cannot use, the task retries for ever. */
+		/* If the task cannot use the freed memory, it retries for ever. */
 		if (!heap_pool_may_use(nid))
 			continue;
 		while (left && (n = heap_pool_shrink(pool, nid, left, true))) {
@@ -346,7 +345,7 @@ static int heap_pool_oom(struct notifier_block *nb, unsigned long unused, void *
  * @pool_pages:	base pages to cache; 0 turns the pool off
  * @queue_pages: base pages that may wait to be zeroed
  *
- * The thread frees what is cached beyond a lower limit.
+ * The thread frees pages cached beyond a lower limit.
  *
  * Context: any task context. Never sleeps.
  */

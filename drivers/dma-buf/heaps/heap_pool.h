@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * A heap's memory: cached pages, and closed buffers on their way there
+ * A heap's memory: cached pages, and the queue of closed buffers
  *
  * Documentation/driver-api/dma-heap-pool.rst shows how pages move between the cache, the
  * queue and the page allocator.

@@ -83,7 +83,7 @@ static inline void heap_sgl_added(struct heap_sgl *sgl, unsigned int nr,
 static inline void heap_sgl_end(struct heap_sgl *sgl)
 {
 	sgl->table.nents = sgl->table.orig_nents;
-	/* Not @fill - 1: @fill may be the first entry of a new segment. */
+	/* @last is not always @fill - 1, as @fill may start a new segment. */
 	if (sgl->last)
 		sg_mark_end(sgl->last);
 }

@@ -34,7 +34,7 @@ TRACE_EVENT(dma_heap_alloc,
 );
 
 /**
- * dma_heap_reclaim - reclaim, or a write to drain, asked for memory
+ * dma_heap_reclaim - reclaim, the OOM notifier or a write to drain asked for memory
  * @heap:	name
  * @nid:	node whose memory was asked for
  * @nr_pages:	base pages asked for
