@@ -175,7 +175,7 @@ static bool fail(struct kunit *test)
 /* If a batch cannot be zeroed, its pages are freed. The next batch is cached. */
 static void test_map_fails(struct kunit *test)
 {
-	/* Medium pages of the first batch; with pages of 64 KiB it has none. */
+	/* Owned medium pages of the first batch; none if PAGE_SIZE is 64 KiB. */
 	unsigned int nr = HEAP_ZERO_BATCH / MEDIUM - 2;
 
 	/* Fill one batch past HEAP_ZERO_BATCH, and start another. */
@@ -197,7 +197,7 @@ static void test_map_fails(struct kunit *test)
 
 static struct page *held;
 
-/* Somebody else writes to a page after it was zeroed. */
+/* The holder writes to its page after the batch was zeroed. */
 static bool write_late(struct kunit *test)
 {
 	heap_test_dirty(held);
@@ -265,7 +265,7 @@ static void test_reuse(struct kunit *test)
 	reuse(test, MEDIUMS, 1, 0);
 	reuse(test, SMALLS, 2, 2);
 	expect_queued(test, 2 + 2 * MEDIUM, 2);
-	/* The third one is freed. */
+	/* The third page is held, so it is freed. */
 	reuse(test, SMALLS, MAX_REUSED, 1);
 	KUNIT_EXPECT_PTR_NE(test, held, sg_page(sgs));
 	KUNIT_EXPECT_EQ(test, 1, page_count(held));
@@ -286,7 +286,7 @@ static void test_reuse(struct kunit *test)
 	expect_queued(test, 0, 0);
 }
 
-/* A miss sets @behind if pages are queued. Fewer than two reused buffers clear it. */
+/* A miss sets @behind if pages are queued. A look clears it unless two buffers were reused. */
 static void test_behind(struct kunit *test)
 {
 	struct deferred_free *queue = heap_test.queue;

@@ -274,7 +274,7 @@ static void test_used(struct kunit *test)
 	expect_used(test, i, 0);
 	KUNIT_EXPECT_EQ(test, 1UL << order, shrink(ULONG_MAX, false));
 
-	/* Use before the previous period does not count. */
+	/* Pages taken before the previous period do not count. */
 	fetch(i, 2);
 	take_and_put(test, i, 2);
 	age(i, 2 * USED_TICKS + 1);
@@ -331,7 +331,7 @@ static void test_make_room(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, make_room(test, LARGES, LARGE));
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, LARGE + 1));
 
-	/* Just enough small pages make room for larger ones, smallest first. */
+	/* Just enough smaller pages make room for larger ones, smallest first. */
 	fetch(MEDIUMS, 2);
 	fetch(SMALLS, 4);
 	shrink(test_bin(SMALLS)->cached - 4, true);
@@ -391,7 +391,7 @@ static void test_make_room_node(struct kunit *test)
 	cache->limit = 5 * LARGE;
 	KUNIT_EXPECT_FALSE(test, make_room(test, LARGES, 0));
 	KUNIT_EXPECT_EQ(test, 3U, theirs->cached);
-	/* page_pool allocates single pages in bulk, so the room must be for a bulk. */
+	/* page_pool allocates single pages in bulk, and all of them need room. */
 	cache->limit += HEAP_TEST_BULK;
 	heap_test_fetch(heap_test.other, SMALLS, HEAP_TEST_BULK);
 	KUNIT_EXPECT_TRUE(test, make_room(test, SMALLS, 0));
@@ -425,7 +425,7 @@ static int user_fn(void *data)
 	return 0;
 }
 
-/* Tasks take, put and shrink while the thread fetches. No page has two owners. */
+/* Tasks take, put and shrink while this one fetches. No page has two owners. */
 static void test_concurrent(struct kunit *test)
 {
 	struct cache_param param = *(const struct cache_param *)test->param_value;

@@ -38,7 +38,7 @@ void heap_test_stub_zero(struct kunit *test, bool (*after)(struct kunit *test))
 	kunit_activate_static_stub(test, heap_zero_pages, stub_zero);
 }
 
-/* A node's reclaimable pages, with what CPUs have not folded in yet. */
+/* A node's reclaimable pages, with per-CPU counts not folded in yet. */
 static long reclaimable(int nid)
 {
 	const enum node_stat_item item = NR_KERNEL_MISC_RECLAIMABLE;
@@ -69,7 +69,7 @@ void heap_test_expect(struct kunit *test, unsigned long queued,
 			  heap_test_pages(nid);
 		held -= on_node;
 		on_node += heap_test.reclaimable[nid];
-		/* A CPU may just have been folding its share in. */
+		/* A CPU may have been folding in its count just then. */
 		if (reclaimable(nid) != on_node)
 			msleep(20);
 		KUNIT_EXPECT_EQ(test, on_node, reclaimable(nid));
@@ -488,7 +488,7 @@ static void test_oom(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1UL, freed);
 #endif
 #ifdef CONFIG_NUMA
-	/* Nor is any in its mempolicy. */
+	/* No node is in the mempolicy of the task. */
 	swap(current->mempolicy, policy);
 	oom->notifier_call(oom, 0, &freed);
 	swap(current->mempolicy, policy);

@@ -88,7 +88,7 @@ static void test_sgl(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, pages + i, heap_sgl_pop(sgl));
 	KUNIT_EXPECT_NULL(test, heap_sgl_pop(sgl));
 
-	/* No segment is left, and a second heap_sgl_fini() does nothing. */
+	/* heap_sgl_fini() leaves no segment, and a second call does nothing. */
 	KUNIT_EXPECT_EQ(test, param->nr + param->no_memory > param->first,
 			sg_is_chain(&sgl->first[param->first]));
 	heap_sgl_fini(sgl);

@@ -59,8 +59,8 @@ static inline bool faults_available(void)
 
 /*
  * Fail even allocations that the defaults spare: those that may sleep, use highmem or are
- * of order 0. A @percent of 0 leaves them to /proc/thread-self/fail-nth; else that share
- * of them fails in the tasks that faults_for() was called for.
+ * of order 0. If @percent is 0, only /proc/thread-self/fail-nth makes them fail. Otherwise
+ * @percent of them fail in the tasks that faults_for() has marked.
  */
 static inline int faults_on(unsigned int percent)
 {
@@ -150,11 +150,11 @@ static inline long long known_memory(void)
 }
 
 /*
- * How much known_memory() varies without a leak. It need only notice a leak of pages
- * that no counter of the heap knows; the heap's own counters must be exact.
+ * How much known_memory() varies without a leak. A test need only find leaked
+ * pages that the heap does not count; the heap's own counters must be exact.
  *
  * KASAN keeps shadow pages of unmapped kernel ranges until these are purged. With
- * 4 CPUs that is an eighth of up to 96 MiB, for which nobody accounts.
+ * 4 CPUs that is up to 12 MiB, an eighth of 96, for which nobody accounts.
  * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
  */
 static inline long long known_memory_tolerance(void)
@@ -162,7 +162,7 @@ static inline long long known_memory_tolerance(void)
 	return access("/sys/kernel/debug/kmemleak", F_OK) ? 8 * MIB : 24 * MIB;
 }
 
-/* Bytes of @known memory that stay missing. RCU frees a little later. */
+/* Bytes of @known memory that stay missing. Waits, as RCU may free some memory late. */
 static inline long long missing_memory(long long known)
 {
 	double end = seconds() + 5;

@@ -6,7 +6,7 @@
  * The test reads the block device CACHE_DEV, by default /dev/nvme0n1, which must need
  * no memory of its own.
  *
- * Needs a machine to itself, with little memory and no swap.
+ * The test needs a machine to itself, with little memory and no swap.
  */
 #include "heap_test_util.h"
 
@@ -118,8 +118,8 @@ static struct passes read_passes(struct __test_metadata *_metadata, int device,
 }
 
 /*
- * Files that would fit are read again and again, while zeroed pages of closed
- * buffers lie idle.
+ * Data that would fit into memory without idle pages is read again and again, while
+ * zeroed pages of closed buffers lie idle.
  */
 TEST_F_TIMEOUT(cache, files_in_use, 600)
 {
@@ -129,7 +129,7 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 	int tries = 3;
 
 	ASSERT_EQ(0, heap_set_limits(IDLE / MIB, IDLE / MIB));
-	/* A busy host slows the same reads down, but not each time. */
+	/* A busy host can slow down any pass, so try up to three times. */
 	do {
 		ASSERT_TRUE(heap_drain_all(&st));
 		drop_kernel_caches("3");
@@ -151,7 +151,7 @@ TEST_F_TIMEOUT(cache, files_in_use, 600)
 	EXPECT_GE(1.1 * without.fastest, with.fastest);
 }
 
-/* Files that do not fit are read, so that kswapd is at work all the time. */
+/* More data than fits into memory is read, so that kswapd is always at work. */
 TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 {
 	long long size = meminfo_read("MemTotal") / 10 * 12 & -MIB;
@@ -183,7 +183,7 @@ TEST_F_TIMEOUT(cache, surfaces_in_use, 600)
 	/* The child reads until it is killed. */
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
 	kill_child(pid);
-	/* A small queue caps this. With used and idle pages treated alike it was 3 %. */
+	/* A small queue limits the hits. They were 3 % when idle pages were not freed first. */
 	EXPECT_LE(all / 100 * 75, hits);
 }
 

@@ -17,7 +17,7 @@
 
 #define LEN		(16 * MIB)
 
-/* What else may be charged, and what per-CPU stocks may hide */
+/* Other charges, and those that CPUs make in advance */
 #define CHARGE_TOLERANCE	(2 * MIB)
 
 static long long charged(const char *cgroup)
@@ -86,7 +86,7 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 		buf = heap_get(_metadata, self->heap, LEN);
 		expect_charge(_metadata, CGROUP_A, self->cost);
 		expect_charge(_metadata, CGROUP_B, 0);
-		/* Moving on does not move the charge */
+		/* A task that changes cgroups leaves the charge behind. */
 		ASSERT_EQ(0, enter_cgroup(CGROUP_B));
 		expect_charge(_metadata, CGROUP_A, self->cost);
 		close(buf);
@@ -107,7 +107,7 @@ TEST_F_TIMEOUT(charge, follows_the_user, 60)
 /* By the OOM killer of the cgroup */
 #define KILLED		(-1000)
 
-/* What an allocation returns in a cgroup that may use @limit bytes */
+/* Allocate in a cgroup that may use @limit bytes. Returns 0, -errno or KILLED. */
 static int alloc_limited(int heap, size_t len, long long limit)
 {
 	pid_t pid;
@@ -128,7 +128,7 @@ static int alloc_limited(int heap, size_t len, long long limit)
 
 /*
  * Memory of another task fills the cgroup but for 768 KiB. That is less than a large
- * page, and more than two CPUs charge in advance. Returns what an allocation of @len
+ * page, but more than the charges that two CPUs make in advance. Returns what an allocation of @len
  * returns, and whether the other task was @killed.
  */
 static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
@@ -165,8 +165,8 @@ static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 }
 
 /*
- * A cgroup without room for a large page gets small ones. For those, its memory is
- * reclaimed or a task in it is killed.
+ * In a cgroup without room for a large page, a buffer gets smaller ones. For those of
+ * order 0, its memory is reclaimed or a task in it is killed.
  */
 TEST_F_TIMEOUT(charge, full_cgroup, 120)
 {

@@ -47,8 +47,8 @@ static long long ask(long long nr)
 }
 
 /*
- * A day of use: buffers of many sizes, up to @max bytes, and anonymous pages come and
- * go. At the end all are freed.
+ * A day of use: buffers of many sizes, at most @max bytes in all, and anonymous pages come
+ * and go. At the end all are freed.
  */
 static int use_heap(int heap, long long max)
 {

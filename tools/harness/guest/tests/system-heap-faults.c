@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation that ALLOC and close() make in the heap can fail, and nothing is
- * lost then.
+ * Any allocation that ALLOC and close() make in the heap can fail without losing memory.
  *
  * The first allocation during a system call is made to fail, then the second, and so on,
  * until a call makes fewer allocations. Each time, the call has succeeded or failed with

@@ -3,7 +3,7 @@
  * With several nodes each has zeroed pages of its own. A task gets those of the node
  * that it runs on, unless a mempolicy or cpuset says where its memory comes from.
  *
- * A machine with one node can be split: numa=fake=2 and CONFIG_NUMA_EMU.
+ * A machine with one node can be split with numa=fake=2 and CONFIG_NUMA_EMU.
  */
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -83,7 +83,7 @@ static void fill_node(struct __test_metadata *_metadata, struct _test_data_nodes
 }
 
 /* Pages of the task's node are cached there, and are taken from there */
-TEST_F_TIMEOUT(nodes, own_pools, 60)
+TEST_F_TIMEOUT(nodes, own_pages, 60)
 {
 	struct heap_stats st;
 	long long hits;
@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(nodes, own_pools, 60)
 
 /*
  * The task's own node has cached pages, but memory must come from the other one. When
- * the buffer is closed, the thread replaces its pages with cached ones of the same node.
+ * the buffer is closed, the thread frees its pages and caches others of the same node.
  */
 static void expect_from_1(struct __test_metadata *_metadata, struct _test_data_nodes *self)
 {

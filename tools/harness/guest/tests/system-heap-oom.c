@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nobody is killed while the heap holds memory, however many want it at once.
+ * No task is killed while the heap holds memory, however many tasks want it at once.
  *
- * Tasks touch most of what is available together, while the heap holds as much as it
- * may.
+ * Together, the tasks touch most of the available memory, while the heap holds as much
+ * as it may.
  *
- * Needs a machine to itself, with little memory and no swap.
+ * The test needs a machine to itself, with little memory and no swap.
  */
 #include <sys/resource.h>
 
@@ -158,7 +158,7 @@ static int touch_rounds(struct __test_metadata *_metadata, int heap, long long f
 	for (round = 0; round < NR_ROUNDS; round++) {
 		drop_kernel_caches("3");
 		ASSERT_TRUE(heap_drain_all(&st));
-		/* If queued, two large buffers: the thread may have begun to zero one. */
+		/* If queued, close two large buffers, as the thread may begin to zero one. */
 		ASSERT_EQ(0, hold_and_drop(heap, fill,
 					   variant->queued ? fill / 2 : 960 * KIB));
 		if (!variant->queued)

@@ -107,8 +107,8 @@ static inline unsigned long long unstamp_buffer(struct stamped *s)
 }
 
 /*
- * Touch @bytes of memory, in pieces. Only for a child forked for this: it makes
- * itself the first to be OOM-killed. Returns its exit status, 0 if all was
+ * Touch @bytes of memory, in pieces. Call this only in a child forked for it, which
+ * becomes the first to be OOM-killed. Returns its exit status, 0 if all was
  * touched.
  */
 static inline int touch_memory(long long bytes)

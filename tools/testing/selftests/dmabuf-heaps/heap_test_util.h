@@ -87,7 +87,7 @@ static inline void hold_and_close(struct __test_metadata *_metadata, int heap,
 	drop(&b, 0);
 }
 
-/* Cache what a buffer of @len needs */
+/* Cache the pages that a buffer of @len needs */
 static inline void heap_warm(struct __test_metadata *_metadata, int heap,
 			     size_t len)
 {

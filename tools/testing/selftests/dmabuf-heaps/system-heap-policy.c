@@ -27,8 +27,8 @@ FIXTURE_TEARDOWN(policy)
 	heap_end(_metadata, &self->params, self->heap);
 }
 
-/* Small pages fill the pool to its limit; then only large buffers are used. */
-TEST_F_TIMEOUT(policy, small_pages_before_large, 60)
+/* Medium pages fill the pool to its limit; then only large buffers are used. */
+TEST_F_TIMEOUT(policy, medium_pages_before_large, 60)
 {
 	const long long all = NR_SURFACES * SURFACE_LEN;
 	long long hits;
@@ -58,7 +58,7 @@ static void *allocate(void *arg)
 	return NULL;
 }
 
-/* Tasks that allocate at the same time, from an empty pool, fill it at once. */
+/* After tasks allocate in parallel from an empty pool and close, their pages are cached. */
 TEST_F_TIMEOUT(policy, parallel_first_allocations, 60)
 {
 	const long long all = NR_TASKS * TASK_LEN;

@@ -82,7 +82,7 @@ TEST_F_TIMEOUT(pressure, counted_as_reclaimable, 60)
 
 	/*
 	 * MemAvailable takes off half of what is reclaimable, but no more than
-	 * the low watermarks. Were the pool not counted, it would drop by all of it.
+	 * the low watermarks. If the pool were not counted, all of it would be missing.
 	 */
 	available -= meminfo_read("MemAvailable");
 	EXPECT_GT(held * 3 / 4, available);
@@ -112,7 +112,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 	/* A loop that outruns the thread needs no more memory than the limits */
 	least = meminfo_read("MemFree") - pool_limit - queue_limit - 64 * MIB;
 	for (round = 0; round < 24; round++) {
-		/* Close more than the pool or queue may hold, or one buffer too large for it */
+		/* Close more than the pool or queue may hold, or a buffer larger than the queue */
 		ASSERT_EQ(0, round % 2 ? hold_and_drop(self->heap, 12 * MIB, 12 * MIB) :
 			     free_mixed(self->heap, 24 * MIB));
 		if (round % 4 == 3)
@@ -124,7 +124,7 @@ TEST_F_TIMEOUT(pressure, limits_hold, 60)
 	}
 	EXPECT_LT(refused, st.refused_bytes);
 
-	/* Buffers closed one by one pass the queue and fill the pool */
+	/* Buffers closed one by one go through the queue and fill the pool */
 	high = meminfo_read("HighFree");
 	ASSERT_EQ(0, hold(self->heap, &held, 3 * pool_limit, 4 * MIB));
 	if (high > 0)
@@ -151,8 +151,8 @@ TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 /*
  * Leave about four times the pool's size available and hold the rest in
  * buffers. Then let a task take 90 % of what is available. That is more than is free,
- * so a part must come from the pool. With highmem, free memory reserved for the kernel
- * does not count.
+ * so a part must come from the pool. With highmem, the task cannot use all free memory,
+ * so that is not checked.
  */
 static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 {

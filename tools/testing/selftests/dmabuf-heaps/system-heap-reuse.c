@@ -97,7 +97,7 @@ TEST_F_TIMEOUT(reuse, each_way, 60)
 		/* The second time, the thread may still be zeroing the first buffers. */
 		use_all_sizes(_metadata, self->heap);
 		use_all_sizes(_metadata, self->heap);
-		/* Let the thread zero the pages, then free them */
+		/* Let the thread zero the pages, reuse them, then free them. */
 		ASSERT_EQ(0, heap_wait_idle());
 		use_all_sizes(_metadata, self->heap);
 		ASSERT_EQ(0, heap_drain());

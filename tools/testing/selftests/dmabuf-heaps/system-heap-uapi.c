@@ -141,7 +141,7 @@ TEST_F_TIMEOUT(uapi, outlives_descriptors, 60)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 
-	/* If the pages were wrongly freed, allow for a delay */
+	/* Wrongly freed pages may become available only after a delay. */
 	usleep(50000);
 	buf = heap_alloc(self->heap, MIB);
 	ASSERT_LE(0, buf);
