@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The targets of the project.  Each is a script in tools/harness/.
+# The targets of the project.  All but help run a script in tools/harness/.
 #
 #: make run           show the heap at work, on Debian's own kernel in QEMU
 #: make try           load the module here, and measure it against the kernel's own heap
 #: make module        build the module for the running kernel (KDIR=DIR: for the one in DIR)
-#: make deb           build a DKMS package with it, into out/deb/
+#: make deb           build Debian packages of the module (DKMS) and of dma-heap
 #: make shell         open a shell in a guest
 #:
 #: make quick         KUnit and the selftests in User Mode Linux, after each change
@@ -14,7 +14,7 @@
 #: make matrix        make test on other kinds of kernel
 #: make mutants       break the driver in many ways; a test must notice each
 #: make kcsan         look for data races
-#: make soak          run all kinds of use at once, for MINUTES=10
+#: make soak          use the heap in many ways at once, for MINUTES=10
 #:
 #: make bench         compare instruction counts with the kernel's own heap
 #: make bench-native  compare times with the kernel's own heap, on this CPU

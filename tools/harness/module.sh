@@ -6,8 +6,8 @@
 # out/module/RELEASE/system_heap_pooled.ko (with ARCH, out/ARCH/module/...). With MODULE_ROOT,
 # KDIR is a path in that root, and so is the compiler (distro/in-root.sh).
 #
-# Promises: one line says what KDIR lacks; nothing is written but in out/ and the cache; a
-# module that is there was built from these sources without a warning.
+# Promises: one line says what KDIR lacks; it writes only to out/ and the cache, apart from
+# packages that deps.sh installs; a module that is there was built from these sources without a warning.
 . "$(dirname "$0")/lib.sh"
 
 root=${MODULE_ROOT:-}

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# patches.sh [WHAT]: the series for the kernel that KERNEL chooses.  WHAT is
-#   make      (default) as patches that git am takes, in out/series/KERNEL/.  series/cut.sh
+# patches.sh [WHAT]: cut or test the series for the kernel that KERNEL chooses.  WHAT is
+#   make      (default) write patches for git am into out/series/KERNEL/.  series/cut.sh
 #             makes them and says what AUTHOR, SIGNOFF and TRAILERS are.
-#   test      whether it can be cut and applies with git am, and with git am -3 to another
-#             system_heap.c
+#   test      check that it can be cut and applies with git am, and with git am -3 to
+#             another system_heap.c
 #   exporter  print the kernel's system_heap.c with drivers/dma-buf/heaps/system_heap.edit
 #
 # Promises: the same tree and figures give the same patches to the last byte;

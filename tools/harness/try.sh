@@ -68,7 +68,7 @@ facts() {
 		kernel   $(uname -srm)
 		CPU      $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) online; $note
 		memory   $(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo) MiB; at most $(
-			cat "$parameters/pool_limit_mb") MiB cached, $(cat "$parameters/queue_limit_mb") MiB waiting
+			cat "$parameters/pool_limit_mb") MiB cached, $(cat "$parameters/queue_limit_mb") MiB queued
 		driver   sources $(cat "$loaded_sources" 2>/dev/null || echo unknown)
 
 	END

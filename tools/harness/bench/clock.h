@@ -67,9 +67,9 @@ static uint64_t cpu_ns(clockid_t clock)
 
 /*
  * Choose the unit: ns; tsc, which is ns derived from the counter, for machines where
- * reading the clock takes a slow system call; or instructions. Those need a
- * counter (x86: TSC, arm64: CNTVCT) that counts them; a loop of known length tests that.
- * There the scheduler's clock, which gives CPU time, runs on that counter.
+ * reading the clock takes a slow system call; or instructions. Those need a counter (x86:
+ * TSC, arm64: CNTVCT) that counts them; a loop of known length tests that. On such a
+ * machine the scheduler's clock, which gives CPU time, runs on that counter.
  */
 static void clock_setup(const char *unit)
 {

@@ -29,7 +29,7 @@ enum { STOCK, SYSTEM, STOCK2, EMPTY, NR_HEAPS };
 
 static const size_t sizes[NR_SIZES] = { 4 * KIB, 64 * KIB, MIB, 8 * MIB, 32 * MIB };
 static struct values all_values[NR_HEAPS][NR_FIGURES];
-static uint64_t stop_ns;		/* when nothing is measured again */
+static uint64_t stop_ns;		/* after this no row is repeated */
 static const char *only_case, *only_heap, *only_size;
 
 /* ---- a row ---- */
@@ -298,7 +298,7 @@ static void try_before(void)
 	find_kthreads(THREAD_NAME);
 }
 
-/* ---- what all have in common ---- */
+/* ---- the sets, and main() ---- */
 
 static const struct set sets[] = {
 	{

@@ -25,7 +25,7 @@ set title "Allocate a buffer, µs"
 set logscale y 10
 plot data using 1:2 with linespoints ls 1 title "stock", \
 	'' using 1:3 with linespoints ls 2 title "pooled", \
-	'' using 1:4 with linespoints ls 3 title "a buffer without memory"
+	'' using 1:4 with linespoints ls 3 title "a buffer without pages"
 unset logscale y
 set yrange [0:*]
 set title "Time, pooled / stock"

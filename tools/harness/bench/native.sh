@@ -38,7 +38,7 @@ cpus() {
 	cpu=("${cpu[0]}" "$second")
 }
 
-# The percentage of time in which both CPUs are idle.
+# The idle time of the two CPUs, as a percentage of all their time.
 idle() {
 	local two="^cpu(${cpu[0]}|${cpu[1]}) "
 	{ grep -E "$two" /proc/stat; sleep 2; grep -E "$two" /proc/stat; } | awk '

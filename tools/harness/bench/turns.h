@@ -47,8 +47,8 @@ struct row {
 	int samples[NR_SIZES];		/* in a turn, after two that do not count */
 	size_t len;
 	unsigned int arg;
-	bool pages;			/* that it needs */
-	bool cold;			/* before each turn */
+	bool pages;			/* needs a heap with pages */
+	bool cold;			/* drain before each buffer */
 };
 
 struct set {
@@ -58,7 +58,7 @@ struct set {
 	const struct row *rows;
 	const char *cases;		/* of the rows; NULL: all */
 	bool in_turns;
-	bool noise;			/* stock2 says what that is */
+	bool noise;			/* measured with stock2 */
 	bool drain;			/* before the rounds of a size */
 	uint64_t (*write)(int buf);
 	void (*before)(void);
@@ -117,8 +117,8 @@ static void sleep_off_tick(void)
 }
 
 /*
- * Wait until the thread has zeroed the queue, and sleeps. On the deterministic
- * machine sleeping costs nothing. Every heap waits as long: in real time the state of
+ * Wait until the thread has zeroed the queue, and sleeps. On the machine that
+ * counts instructions sleeping costs nothing. Every heap waits just as long: in real time the state of
  * the CPU's caches is much of the cost.
  */
 static void caught_up(void)
@@ -187,7 +187,7 @@ static void turn_hot(struct heap *heap, const struct row *row)
 }
 
 /*
- * Every arg ms, three buffers in flight.
+ * A frame every arg ms, with three buffers in flight.
  * USE: close the oldest, allocate the next and write to all of it
  */
 static void turn_frames(struct heap *heap, const struct row *row)

@@ -19,7 +19,7 @@ wrong() { echo "$*" >>wrong; }
 
 # run FAULT ARGUMENT...: dma-heap, where a file is a heap that has this FAULT.
 run() { FAKE_HEAP=$1 LD_PRELOAD=./fake.so timeout 30 bin/dma-heap "${@:2}"; }
-# ends STATUS WORDS FAULT ARGUMENT...: it says the WORDS, and if that is an error, in one line.
+# ends STATUS WORDS FAULT ARGUMENT...: it ends with STATUS and says the WORDS; an error is one line.
 ends() {
 	local said code=0
 	said=$(run "${@:3}" 2>errors) || code=$?

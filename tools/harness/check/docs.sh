@@ -7,9 +7,9 @@
 #
 # Prints KTAP lines, and the findings of a failed test before its line.
 #
-# htmldocs of all of driver-api takes minutes.  So of the kernel's documents only those that
-# the series touches are read, and the tables of contents that name them.  That those name
-# unread documents is not a finding.  Promises: in the kernel tree only graft.sh writes.
+# htmldocs of all of driver-api takes minutes.  So it reads only the kernel's documents that
+# the series touches, and the tables of contents that name them.  Warnings of these tables
+# about unread documents do not count.  Promises: only graft.sh writes to the kernel tree.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$1/linux
@@ -58,7 +58,7 @@ abi=$(cd "$tree" && PYTHONPYCACHEPREFIX=$work/py $get_abi --dir Documentation/AB
 	failure=$(echo "$get_abi failed"; tail -n 10 <<<"$abi")
 result "ABI validate" "$failure$(grep -F -f <(ours Documentation/ABI) <<<"$abi")"
 
-# What the code has, against what the ABI files name.
+# Compare the names in the code with those in the ABI files.
 abi_dir=$TOP/Documentation/ABI/testing
 found=$(diff <(sed -n 's/^[a-z]*_param_cb(\([a-z_]*\),.*/\1/p' "$tree/$heaps/system_heap.c" | sort) \
 	<(sed -n 's,^What:.*/parameters/,,p' "$abi_dir/sysfs-module-system_heap" | sort)) || true

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# errors.sh: check that a make target fails with an error of one line before it does
-# anything.  Tried are a bad value of each variable in make help V=1, and build directories
-# that make module cannot use.  Says nothing when all is well.
+# errors.sh: check that a make target fails with an error of one line.  It tries a
+# bad value of each variable in make help V=1, and build directories that make module cannot
+# use.  Says nothing when all is well.
 . "$(dirname "$0")/../lib.sh"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/errors.XXXXXX")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Preloaded into a program, it makes every file a DMA-BUF heap, with buffers that are
- * files in memory. FAKE_HEAP says what is wrong with the heap:
+ * Preloaded into a program, this library makes every file a DMA-BUF heap, with buffers
+ * that are files in memory. FAKE_HEAP says what is wrong with the heap:
  *
  *   stale    the last byte is not zero
  *   shared   each allocation writes into the buffer before it

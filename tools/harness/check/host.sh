@@ -4,7 +4,7 @@
 # host.sh DIR: check our files without a guest, with the tools of the kernel tree in DIR:
 # checkpatch and kernel-doc for each file, a W=1 build and sparse for the heaps' objects,
 # kunit.py, and shellcheck for the harness.  Errors have to be one line, the backport has to
-# fit, and the series has to be cut and to apply.
+# fit, and the series that cut.sh makes has to apply.
 #
 # Prints KTAP lines, and the findings of a failed test before its line.
 . "$(dirname "$0")/../lib.sh"

@@ -6,7 +6,7 @@
 passed=0
 failed=0
 skipped=0
-tests=$OUT/test/tests		# what is to run where; see tests.list
+tests=$OUT/test/tests		# the tests to run and their guests; see tests.list
 races_of=			# see splats.awk
 logs=$OUT/test			# of other()
 skips=$HARNESS/check/skips.list
@@ -34,7 +34,7 @@ expand_list() {
 		}' "$1" "$1"
 }
 
-# fail WHAT: a failure that no report has.
+# fail WHAT: print and count a failure that is in no report.
 fail() {
 	echo "FAILED $1"
 	failed=$((failed + 1))

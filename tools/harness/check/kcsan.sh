@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kcsan.sh [PROGRAM...]: look for data races.  Boots the kcsan kernel with four
-# processors, and runs the KUnit suites and the selftests named on it (default: those
-# that do many things at once).
+# processors, and runs on it the KUnit suites and the PROGRAMs (default: those that do many
+# things at once).
 #
-# A report of KCSAN is ours if one of the two functions that it names is in an object made
-# from this repository, or in page_pool, which nobody else uses in that guest.  Such
-# a report is a failure.  Those of the rest of the kernel are not.  (KCSAN's own list of
-# functions would want both to be ours.)
+# A report is ours if one of its two functions is in an object made from this repository,
+# or in page_pool.  Nobody else uses page_pool in that guest.  Only such a report is a
+# failure.  (KCSAN's own filter would drop a report with only one function of ours.)
 #
 # Exits 0 only if KCSAN was at work, with our objects watched, every test passed,
 # no report was ours, and the kernel complained of nothing else.

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # try-test.sh NAME: test make try in guests with Debian's kernel NAME.  Where it cannot
-# measure it has to say why, and elsewhere it has to measure, and to do so again.  The module is
-# built beforehand, as the guest has no compiler.  Prints KTAP lines; takes minutes.
+# measure, it has to say why.  Elsewhere it has to measure twice: the second time the module
+# is loaded already.  It is built beforehand, as the guest has no compiler.  Prints KTAP lines; takes minutes.
 . "$(dirname "$0")/../lib.sh"
 
 work=$OUT/try-test

@@ -58,7 +58,7 @@ step() {
 	say "$1"
 	result "$1" "$(complaint inside "${@:2}" | tail -n 20)"
 }
-# Lists all files, without those that change anyway and the key that DKMS makes.
+# Lists all files except those that change anyway and the key that DKMS makes.
 files() {
 	(cd "$root" && find . -path ./run -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune \
 		-o -path ./var/cache -prune -o -path ./var/lib/apt -prune -o -path './var/lib/dkms/mok.*' -o -print | sort)

@@ -17,7 +17,7 @@ read -r _ ARCH wanted flavour _ < <(awk -v n="$1" '!/^#/ && $1 == n' "$(dirname 
 cross=
 
 cache=$CACHE/distro
-# Programs that the headers' makefiles run; the headers' dependencies include a kernel's image.
+# Programs that the headers' makefiles run.  The headers' own dependencies would bring a kernel.
 tools="make binutils dash bash coreutils sed grep mawk findutils perl-base pahole libssl3t64
 	gcc-14 gcc-14-aarch64-linux-gnu"
 

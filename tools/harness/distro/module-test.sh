@@ -80,8 +80,8 @@ interrupted() {	# NICE [OPTION]
 	wait $!
 	[ $? = 2 ] && grep -q "interrupted" /tmp/said && [ "$nice" = "$1" ] && [ "$(statistic pool_bytes)" -gt 0 ]
 }
-# Android's kernels report the size of all pools, cached and queued.  While the thread
-# zeroes, more is cached; only queued pages can make the total larger than that.
+# total_pools_kb counts cached and queued pages.  look() reads it before pool_bytes, which
+# only grows while the thread zeroes.  So a larger total includes queued pages.
 total_pools=/sys/kernel/dma_heap/total_pools_kb
 look() {	# sets $total_kib and $bytes; starts no process, as the thread keeps zeroing
 	read -r total_kib <$total_pools
@@ -101,8 +101,8 @@ total_is_cached() {
 	[ $((total_kib * 1024)) = "$bytes" ]
 }
 
-# process COMMAND BUFFERS MIB FD_MIB MAPPED_MIB: who --json must print this of it.
-# all BUFFERS MIB: who --json must print this of the heap.
+# process COMMAND BUFFERS MIB FD_MIB MAPPED_MIB: who --json must print these figures of COMMAND.
+# all BUFFERS MIB: who --json must print these figures of the heap.
 process() { run 0 "\"command\":\"$1\",\"heap\":\"$heap\",\"buffers\":$2,\"bytes\":$(($3 << 20)),\"fd_bytes\":$(($4 << 20)),\"mapped_bytes\":$(($5 << 20))}" dma-heap who --json; }
 all() { run 0 "{\"heap\":\"$heap\",\"buffers\":$1,\"bytes\":$(($2 << 20))}" dma-heap who --json; }
 in_order() { dma-heap who >/tmp/said && [ "$(awk '$2 == "hold" { print $3 }' /tmp/said | tr '\n' ' ')" = "child parent " ]; }

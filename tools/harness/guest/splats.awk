@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Console messages that fail a test run.  Not everything bad panics: lockdep, bad pages
-# and stalls only print.  Prints each of them with the lines that follow, at most 100,000
+# Find console messages that fail a test run.  Lockdep, bad pages and stalls only print,
+# and do not panic.  Prints each message with the lines that follow, at most 100,000
 # characters in all, and exits with 1 if there is one.
 # With races_of=FILE, a data race counts if the FILE has one of its two functions.
 

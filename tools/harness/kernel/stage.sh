@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# stage.sh WHAT VERSION STAGE ORIGINAL...: put into the new directory STAGE what this
-# repository adds to a kernel of that VERSION, and what it changes in files that the kernel
-# has: those are looked for in the directories ORIGINAL, in order.  All of it is then made to
-# fit an older kernel by KERNEL.edit, if there is one.  WHAT is
+# stage.sh WHAT VERSION STAGE ORIGINAL...: put the files that this repository
+# adds to a kernel of that VERSION into the new directory STAGE, and the kernel's files that
+# it changes.  Each of those comes from the first directory ORIGINAL that has it.  KERNEL.edit,
+# if there is one, then makes all of it fit an older kernel.  WHAT is
 #   series   what goes upstream
 #   bench    that, and what the bench kernel has beside it (bench/heaps/)
 #            and with KERNEL_ANDROID=1 what Android's kernels have (android.edit)
