@@ -159,7 +159,7 @@ static void take_all(void)
 	}
 }
 
-/* Wait until the queue has no more than @most, for ten seconds or so */
+/* Wait, at most ten seconds or so, until the queue has no more than @most */
 static void wait_for_queue(unsigned long long most)
 {
 	int ms;
@@ -242,7 +242,7 @@ static void report(const char *name, unsigned long long reached)
 	}
 }
 
-/* Let one program fill a heap at a time, so that none takes another's pages for its own. */
+/* Let one program fill a heap at a time, so that none counts another's pages. */
 static void lock_heap(const char *name)
 {
 	if (!flock(heap, LOCK_EX | LOCK_NB))

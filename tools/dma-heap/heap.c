@@ -170,7 +170,7 @@ int stopped(void)
 	return __atomic_load_n(&stop, __ATOMIC_RELAXED);
 }
 
-/* The second signal of a kind ends the program at once. */
+/* A second signal of the same kind ends the program at once. */
 void catch_signals(unsigned int seconds)
 {
 	struct sigaction action = {

@@ -50,7 +50,7 @@ int open_heap(const char **name);
 /* A buffer's descriptor, or -1 and errno */
 int alloc_buffer(int heap, unsigned long long len);
 
-/* Catch SIGINT, SIGTERM and the timeout; a second signal of a kind ends the program */
+/* Catch SIGINT, SIGTERM and the timeout; a second signal of the same kind ends the program */
 void catch_signals(unsigned int seconds);
 /* Which of these came, or 0 */
 int stopped(void);

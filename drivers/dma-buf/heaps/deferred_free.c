@@ -73,7 +73,7 @@ static struct heap_sgl *deferred_free_remove(struct deferred_free *queue,
 
 /*
  * Dequeue pages of the oldest buffer until they add up to @nr_pages base pages or more,
- * but at most DEQUEUE_MAX pages. Returns how many pages.
+ * but at most DEQUEUE_MAX pages. Returns how many were dequeued.
  */
 static unsigned int deferred_free_dequeue(struct deferred_free *queue,
 					  struct page **pages,
@@ -127,7 +127,7 @@ static void deferred_free_flush(struct deferred_free *queue)
 	queue->nr_dequeued = 0;
 }
 
-/* Whether nobody else can dirty the page after zeroing, and it is not poisoned. */
+/* Whether the caller has the only reference, and the page is not poisoned. */
 static bool heap_page_usable(struct page *page)
 {
 	return page_count(page) == 1 && !heap_cache_poisoned(page);
@@ -293,7 +293,7 @@ void deferred_free_add(struct deferred_free *queue, struct heap_sgl *sgl)
  * @nr:		how many at most
  *
  * This costs as much as zeroing new pages, but needs no new memory. If the caller has
- * just closed the buffer, its CPU still caches the pages.
+ * just closed the buffer, the pages are likely still in the CPU's cache.
  *
  * Context: may sleep.
  * Return: how many were taken.

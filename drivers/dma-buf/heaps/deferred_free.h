@@ -2,10 +2,10 @@
 /*
  * Queue of closed buffers
  *
- * A thread zeroes their pages, a batch at a time, and puts them into the cache, oldest
- * buffer first. Pages that no bin owns or that the cache has no room for are freed
- * unzeroed; under memory pressure all are. If the thread is behind, allocations reuse the
- * pages of the newest buffer.
+ * A thread zeroes the pages of closed buffers, a batch at a time, and puts them into the
+ * cache, oldest buffer first. Pages that no bin owns or that the cache has no room for
+ * are freed unzeroed; under memory pressure all are. If the thread is behind, allocations
+ * reuse the pages of the newest buffer.
  *
  * The queue has a limit in base pages (pages of PAGE_SIZE). A buffer stays queued until
  * its last page is dequeued, so that reclaim can free the rest. A shrinker that finds
@@ -40,11 +40,11 @@ struct scatterlist;
  * @cache:	where zeroed pages go
  * @method:	see heap_pool_create()
  * @worker:	the thread
- * @work:	what it does
- * @batch:	pages that it zeroes together: each head page, then room for its tail pages;
+ * @work:	the thread's work, with a timer
+ * @batch:	pages that the thread zeroes together: each head page, then room for its tail pages;
  *		the last one may take the batch past %HEAP_ZERO_BATCH base pages
  * @nr_batch:	base pages in @batch
- * @nr_dequeued: base pages dequeued since @batch was empty
+ * @nr_dequeued: base pages dequeued since the last flush
  * @zeroed:	base pages that the thread zeroed; all counters are in base pages
  * @zero_failed: pages that were freed because they could not be mapped
  * @refused:	pages freed by the closing task, as the queue had no room

@@ -114,7 +114,7 @@ void heap_cache_free_page(struct heap_cache *cache, struct page *page)
 {
 	unsigned int order = compound_order(page);
 
-	/* With init_on_free this zeroes the page, too long for a spinlock. */
+	/* With init_on_free this zeroes the page, which takes too long under a spinlock. */
 	lockdep_assert_not_held(&heap_cache_bin(cache, page)->lock);
 	if (heap_cache_owns(page)) {
 		/* page_pool releases a page that comes with a second reference. */

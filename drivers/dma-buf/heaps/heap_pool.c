@@ -34,8 +34,8 @@ static gfp_t heap_pool_gfp(unsigned int i)
  * struct heap_pool_request - state of the allocation of one buffer
  * @nid:	node whose cached pages it may take, or %NUMA_NO_NODE
  * @noted:	misses of the orders before this index have been recorded
- * @behind:	the thread is behind, so queued pages that the caller's process closed come
- *		first, and others before new memory
+ * @behind:	the thread is behind, so pages of a buffer that the caller's process closed
+ *		come first, and other queued pages before new memory
  */
 struct heap_pool_request {
 	int nid;

@@ -7,7 +7,7 @@
  *
  * The cache and the queue each have a limit in base pages (pages of PAGE_SIZE). Both
  * count as reclaimable memory. Shrinkers free them. Before the OOM killer runs, an OOM
- * notifier frees what is left on the nodes that the task may use.
+ * notifier frees the remaining pages on the nodes that the allocating task may use.
  *
  * With a limit of 0 for the cache a heap is not pooled: it must not call
  * heap_pool_alloc(), and heap_pool_free() frees pages at once.

@@ -14,7 +14,7 @@
 
 /**
  * struct heap_sgl - the pages of one buffer; embed it last
- * @table:	the scatterlist, after heap_sgl_end(), without what was popped
+ * @table:	the scatterlist, after heap_sgl_end(), without the popped pages
  * @node:	position in the queue of closed buffers
  * @nr_pages:	base pages added
  * @fill:	the entry to fill next
