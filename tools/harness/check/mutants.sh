@@ -70,7 +70,7 @@ build() {	# NAME
 }
 
 # run NAME TEST...: a KUnit test, SUITE.CASE, or a program with arguments; prints what
-# failed, and at the end how many passed.  A skipped test kills no mutant, which survives.
+# failed, and at the end how many passed.  If the test is skipped, the mutant survives.
 run() {
 	local glob='' test n=0 tests=$work/$1.tests passed=0 failed=0
 	for test in "${@:2}"; do

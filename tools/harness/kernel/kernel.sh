@@ -4,7 +4,7 @@
 # kernel.sh NAME...: make the kernels NAME (sections of kernels.config, such as debug) with
 # this repository's files in them, and the programs that run in their guests.
 # For each NAME, out/NAME/ then has its image and bin/; the path of the last
-# image is printed.  android has no bin/: distro/debian-kernel.sh makes both.
+# image is printed.  android gets no bin/ here: distro/debian-kernel.sh makes it.
 #
 # Promises: one run at a time in the shared tree; what is in out/NAME/ belongs
 # together and to this repository as it was when the run started.

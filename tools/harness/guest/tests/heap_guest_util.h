@@ -154,8 +154,9 @@ static inline long long known_memory(void)
  * pages that the heap does not count; the heap's own counters must be exact.
  *
  * KASAN keeps shadow pages of unmapped kernel ranges until these are purged. With
- * 4 CPUs that is up to 12 MiB, an eighth of 96, for which nobody accounts.
- * Kernels with kmemleak, which debugfs shows, are taken to have KASAN as well.
+ * 4 CPUs up to 96 MiB of ranges wait for that (lazy_max_pages()). Their shadow is an
+ * eighth, 12 MiB, for which nobody accounts. Kernels with kmemleak, which debugfs shows,
+ * are taken to have KASAN as well.
  */
 static inline long long known_memory_tolerance(void)
 {

@@ -165,8 +165,8 @@ static int alloc_beside(int heap, size_t len, bool reclaimable, bool *killed)
 }
 
 /*
- * In a cgroup without room for a large page, a buffer gets smaller ones. For those of
- * order 0, its memory is reclaimed or a task in it is killed.
+ * In a cgroup without room for a large page, a buffer gets smaller ones. To make room for
+ * pages of order 0, the kernel reclaims the cgroup's memory or kills a task in the cgroup.
  */
 TEST_F_TIMEOUT(charge, full_cgroup, 120)
 {
