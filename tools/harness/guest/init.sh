@@ -8,7 +8,8 @@
 # A line of /etc/guest.cmds is "NAME SECONDS PROGRAM [ARGUMENT...]".  For each, the report has
 # "@@BEGIN NAME", the program's own lines, and "@@END NAME" followed by "exit=N", "signal=N" or
 # "timeout"; "@@DONE" comes last.  What reads this relies on nothing else: a report without
-# @@DONE means that the guest died.  The console is for people and is never parsed for results.
+# @@DONE means that the guest died.  Scripts look at the console only for
+# what the kernel itself says.
 #
 # With "guest.shell" on the kernel's command line, a shell on the console takes the place of
 # the commands, and the module is loaded if there is one.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: check the series for the kernel that KERNEL chooses, patch by patch and
-# without running it.  Prints a KTAP line for each step, after what a failed step found,
+# check.sh: check the series for the kernel that KERNEL chooses, patch by patch.  Of its
+# tests only KUnit runs (step files).  Prints a KTAP line for each step, after what a failed step found,
 # and "N passed, N failed" at the end.  Exits with 0 only if nothing failed.
 # STEPS="checkpatch build..." runs only some of these:
 #
@@ -12,8 +12,8 @@
 #               series/configs.list: built in, as modules, without a network, for
 #               32 bits with highmem, and for ARC.  y and m are linked with each
 #               patch, i386 and nonet with the last one
-#   files       check/host.sh: the series applies; checkpatch and kernel-doc of the files,
-#               sparse
+#   files       check/host.sh: the series applies; checkpatch, kernel-doc and sparse of
+#               the files; kunit.py; shellcheck
 #   cocci       the kernel's semantic patches
 #   docs        check/docs.sh
 #
