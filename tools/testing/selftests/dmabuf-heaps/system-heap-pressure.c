@@ -150,9 +150,8 @@ TEST_F_TIMEOUT(pressure, drop_caches_shrinks_pool, 60)
 
 /*
  * Leave about four times the pool's size available and hold the rest in
- * buffers. Then let a task take 90 % of what is available. That is more than is free,
- * so a part must come from the pool. With highmem, the task cannot use all free memory,
- * so that is not checked.
+ * buffers. Then let a task take 90 % of what is available, and more than is free, so
+ * that a part must come from the pool. With highmem, it cannot use all free memory.
  */
 static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 {
@@ -174,9 +173,9 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	available = meminfo_read("MemAvailable");
 	free = meminfo_read("MemFree");
 	touch = available / 10 * 9;
-	if (!queued && meminfo_read("HighTotal") < 0)
-		EXPECT_LT(free, touch)
-			TH_LOG("reclaim would not need the pool: it is too small");
+	/* If watermarks are high, more than that is free. */
+	if (!queued && meminfo_read("HighTotal") < 0 && touch < free + before / 4)
+		touch = free + before / 4;
 
 	pid = fork_child();
 	ASSERT_LE(0, pid);
