@@ -100,9 +100,11 @@ TEST_F_TIMEOUT(contig, huge_pages, 600)
 
 	if (access(HUGE_PAGES, W_OK))
 		SKIP(return, "no huge pages");
-	for (i = 0; i < 2; i++) {
+	/* kswapd gives up on a node that huge pages fill, so ask after use of ours first. */
+	for (i = 1; i >= 0; i--) {
 		ASSERT_EQ(0, use_heap(self->heaps[i], meminfo_read("MemTotal") / 10 * 6));
-		ASSERT_EQ(0, heap_stats_read(&st));
+		if (i)
+			ASSERT_EQ(0, heap_stats_read(&st));
 		got[i] = ask(want);
 	}
 	TH_LOG("of %lld huge pages: %lld after use of %s, %lld after use of %s",
