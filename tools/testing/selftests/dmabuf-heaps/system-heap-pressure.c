@@ -174,7 +174,7 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	free = meminfo_read("MemFree");
 	touch = available / 10 * 9;
 	/* If watermarks are high, more than that is free. */
-	if (!queued && meminfo_read("HighTotal") < 0 && touch < free + before / 4)
+	if (!queued && meminfo_read("HighTotal") < 0 && touch <= free)
 		touch = free + before / 4;
 
 	pid = fork_child();
