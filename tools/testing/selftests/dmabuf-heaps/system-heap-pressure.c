@@ -189,12 +189,12 @@ static void squeeze(struct __test_metadata *_metadata, int heap, bool queued)
 	drop(&held, 0);
 }
 
-TEST_F_TIMEOUT(pressure, full_pool_gives_way, 60)
+TEST_F_TIMEOUT(pressure, full_pool_gives_way, 120)
 {
 	squeeze(_metadata, self->heap, false);
 }
 
-TEST_F_TIMEOUT(pressure, full_queue_gives_way, 60)
+TEST_F_TIMEOUT(pressure, full_queue_gives_way, 120)
 {
 	squeeze(_metadata, self->heap, true);
 }
