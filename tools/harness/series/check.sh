@@ -80,9 +80,11 @@ step() {
 	result "$2" "$said"
 }
 
-# checkpatch runs spdxcheck.py, which needs Debian's python3.
-checkpatch() { (cd "$repo" && PATH=/usr/bin:$PATH perl scripts/checkpatch.pl -q --strict --terse --no-summary \
-	--show-types --ignore $ignored "$@"); }
+# checkpatch runs spdxcheck.py, which needs Debian's python3 and the kernel's LICENSES.  If
+# that fails, checkpatch takes every licence for valid.
+checkpatch() { (cd "$repo" && PATH=/usr/bin:$PATH && (echo "SPDX-License-Identifier: none" | scripts/spdxcheck.py - |
+	grep -q Invalid || echo "spdxcheck.py does not find a wrong licence") && perl scripts/checkpatch.pl -q --strict \
+	--terse --no-summary --show-types --ignore $ignored "$@"); }
 # checkpatch would complain about long lines in the list of new files.
 sed -i '/^ create mode /d' "$work"/*/0000-*.patch
 step checkpatch "checkpatch.pl --strict of each patch and cover letter" checkpatch "$work"/*/*.patch
