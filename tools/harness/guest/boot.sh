@@ -153,11 +153,14 @@ failed() {	# WHAT
 }
 [ -z "$hung" ] || failed "the guest did not end in $limit s"
 [ "$code" = 0 ] || failed "${qemu[0]##*/} ended with $code"
-if ! grep -qax '@@DONE' "$report"; then
-	why="the guest died before it was done"
-	! grep -qa 'Kernel panic' "$console" || why="the guest's kernel panicked"
-	failed "$why"
+# While a kernel patches its code, QEMU before 8.1 may run an int3 that is already gone.
+if [ "$accel" = tcg ] && [ -z "${GUEST_AGAIN:-}" ] && grep -qa 'int3: 0000 \[' "$console"; then
+	cp "$console" "$run.int3.log"
+	say "$label: the emulator ran a stale int3 ($run.int3.log), booting once more"
+	GUEST_AGAIN=1 exec "$0" "$@" <"$cmds"
 fi
+! grep -qa 'Kernel panic' "$console" || failed "the guest's kernel panicked"
+grep -qax '@@DONE' "$report" || failed "the guest died before it was done"
 while read -r name _; do
 	grep -qa "^@@END $name " "$report" || failed "no result of $name"
 done <"$cmds"

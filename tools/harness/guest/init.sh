@@ -59,8 +59,7 @@ mount_at cgroup2 /sys/fs/cgroup
 mount_at tmpfs /tmp
 mount_at tmpfs /dev/shm
 
-# To record the names of tasks, tracing patches the scheduler's code. An emulator of several
-# processors may still run an instruction that was replaced long ago.
+# To record the names of tasks, tracing patches the scheduler's code, see boot.sh.
 record=/sys/kernel/tracing/options/record-cmd
 [ ! -e $record ] || echo 0 >$record
 
