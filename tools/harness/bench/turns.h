@@ -117,9 +117,9 @@ static void sleep_off_tick(void)
 }
 
 /*
- * Wait until the thread has zeroed the queue, and sleeps. On the machine that
- * counts instructions sleeping costs nothing. Every heap waits just as long: in real time the state of
- * the CPU's caches is much of the cost.
+ * Wait until the thread has zeroed the queue, and sleeps. On the machine that counts
+ * instructions sleeping costs nothing. Each heap sleeps before a sample: in real time the
+ * state of the CPU's caches is much of the cost.
  */
 static void caught_up(void)
 {

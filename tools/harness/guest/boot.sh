@@ -58,8 +58,8 @@ else
 	pc=q35
 	[ "${ARCH:-x86}" = x86 ] || pc=pc
 	qemu=(qemu-system-x86_64 -machine "$pc")
-	# While 6.12 detects CPU features, it does not know about 5-level paging, and
-	# KASAN misreports an interrupt then.
+	# While 6.12 detects the CPU's features, it takes 5-level paging for missing.
+	# With KASAN an interrupt at that moment ends the boot.
 	# Without erms and fsrm the kernel clears memory in words. The emulator would
 	# execute a string instruction byte by byte, but count it as one, whatever its
 	# length.

@@ -100,7 +100,7 @@ TEST_F_TIMEOUT(contig, huge_pages, 600)
 
 	if (access(HUGE_PAGES, W_OK))
 		SKIP(return, "no huge pages");
-	/* kswapd gives up on a node that huge pages fill, so ask after use of ours first. */
+	/* Ours comes first: kswapd frees its pages, but gives up on a node full of huge pages. */
 	for (i = 1; i >= 0; i--) {
 		ASSERT_EQ(0, use_heap(self->heaps[i], meminfo_read("MemTotal") / 10 * 6));
 		if (i)
