@@ -10,6 +10,7 @@
 #include <linux/oom.h>
 #include <linux/sched/signal.h>
 #include <linux/shrinker.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <kunit/static_stub.h>
@@ -399,7 +400,7 @@ struct heap_pool *heap_pool_create(const char *name,
 	pool->shrinkers[HEAP_IDLE]->seeks = 0;
 	pool->shrinkers[HEAP_IDLE]->batch = SWAP_CLUSTER_MAX;
 	/* Used pages would soon be missed; they stay until reclaim gets serious. */
-	pool->shrinkers[HEAP_USED]->batch = MAX_ORDER_NR_PAGES;
+	pool->shrinkers[HEAP_USED]->batch = SZ_4M >> PAGE_SHIFT;
 	for (i = 0; i < HEAP_NR_SHRINKERS; i++) {
 		shrinker = pool->shrinkers[i];
 		shrinker->count_objects = heap_pool_shrinker_count;

@@ -21,6 +21,8 @@ static void heap_zero_range(void *addr, unsigned int nr)
 	for (; nr; nr -= n, addr += n * PAGE_SIZE) {
 		n = min(nr, RESCHED_PAGES);
 		clear_pages(addr, n);
+		/* Make the zeroes visible through other mappings of the pages. */
+		flush_kernel_vmap_range(addr, n * PAGE_SIZE);
 		cond_resched();
 	}
 }
@@ -79,8 +81,6 @@ bool heap_zero_pages(struct page **pages, unsigned int nr)
 		return false;
 
 	heap_zero_range(vaddr, nr);
-	/* Make the zeroes visible through other mappings of the pages. */
-	flush_kernel_vmap_range(vaddr, nr * PAGE_SIZE);
 	vm_unmap_ram(vaddr, nr);
 
 	return true;
