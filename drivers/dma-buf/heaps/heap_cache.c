@@ -44,6 +44,7 @@ static void heap_bin_add(struct heap_cache *cache, struct heap_bin *bin, int nr)
 {
 	long nr_pages = nr * (1L << bin->order);
 
+	lockdep_assert_held(&bin->lock);
 	WRITE_ONCE(bin->cached, bin->cached + nr);
 	if (nr < 0)
 		bin->ahead -= umin(bin->ahead, -nr);
