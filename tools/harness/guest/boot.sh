@@ -18,9 +18,7 @@
 # last lines.  Whether the commands passed is for the caller to read.
 . "$(dirname "$0")/../lib.sh"
 
-kernel=$1
-machine=$2
-label=$3
+kernel=$1 machine=$2 label=$3
 run=$OUT/runs/$label
 [ -f "$OUT/$kernel/image" ] ||
 	die "no $OUT/$kernel/image; make it with tools/harness/kernel/kernel.sh $kernel"
@@ -58,8 +56,8 @@ else
 	pc=q35
 	[ "${ARCH:-x86}" = x86 ] || pc=pc
 	qemu=(qemu-system-x86_64 -machine "$pc")
-	# While 6.12 detects the CPU's features, it takes 5-level paging for missing.
-	# With KASAN an interrupt at that moment ends the boot.
+	# While 6.12 detects the CPU's features, it acts as if 5-level paging were off.
+	# With KASAN, an interrupt at that moment ends the boot.
 	# Without erms and fsrm the kernel clears memory in words. The emulator would
 	# execute a string instruction byte by byte, but count it as one, whatever its
 	# length.

@@ -59,7 +59,7 @@ mount_at cgroup2 /sys/fs/cgroup
 mount_at tmpfs /tmp
 mount_at tmpfs /dev/shm
 
-# To record the names of tasks, tracing patches the scheduler's code, see boot.sh.
+# To record task names, tracing patches the scheduler, and QEMU may run a stale int3 (boot.sh).
 record=/sys/kernel/tracing/options/record-cmd
 [ ! -e $record ] || echo 0 >$record
 

@@ -68,8 +68,7 @@ checkout pristine
 tip=$(git_plain -C "$repo" rev-parse "$(series_sets | tail -n 1)")
 checkout "$tip"
 
-passed=0
-failed=0
+passed=0 failed=0
 # step STEP NAME COMMAND...: it passes if the COMMAND succeeds and prints nothing.  What it
 # says on stderr is shown if it fails.
 step() {
@@ -82,9 +81,12 @@ step() {
 
 # checkpatch runs spdxcheck.py, which needs Debian's python3 and the kernel's LICENSES.  If
 # that fails, checkpatch takes every licence for valid.
-checkpatch() { (cd "$repo" && PATH=/usr/bin:$PATH && (echo "SPDX-License-Identifier: none" | scripts/spdxcheck.py - |
-	grep -q Invalid || echo "spdxcheck.py does not find a wrong licence") && perl scripts/checkpatch.pl -q --strict \
-	--terse --no-summary --show-types --ignore $ignored "$@"); }
+checkpatch() (
+	cd "$repo" && PATH=/usr/bin:$PATH
+	echo "SPDX-License-Identifier: none" | scripts/spdxcheck.py - | grep -q Invalid ||
+		echo "spdxcheck.py does not find a wrong licence"
+	perl scripts/checkpatch.pl -q --strict --terse --no-summary --show-types --ignore $ignored "$@"
+)
 # checkpatch would complain about long lines in the list of new files.
 sed -i '/^ create mode /d' "$work"/*/0000-*.patch
 step checkpatch "checkpatch.pl --strict of each patch and cover letter" checkpatch "$work"/*/*.patch
